@@ -1,0 +1,1 @@
+//! Tells a Slack channel who connects to an Aurora PostgreSQL cluster.
