@@ -1,0 +1,1 @@
+//! Errors, with the names that the Lambda console shows.

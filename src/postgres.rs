@@ -1,0 +1,3 @@
+//! What PostgreSQL writes to its log about connections.
+
+pub mod connection;

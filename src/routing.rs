@@ -1,0 +1,1 @@
+//! Rules: which events go to which channel, which are ignored.

@@ -1,0 +1,1 @@
+//! Reads the webhook from AWS Secrets Manager.

@@ -1,0 +1,1 @@
+//! Posting to Slack: what each answer means.
