@@ -33,8 +33,10 @@ struct Outcome {
 
 #[test]
 fn agrees_with_the_servers_own_csv() {
-    let folder = std::env::var("FIXTURES")
-        .map_or_else(|_| PathBuf::from("tests/fixtures/postgres-logs"), PathBuf::from);
+    let folder = std::env::var("FIXTURES").map_or_else(
+        |_| PathBuf::from("tests/fixtures/postgres-logs"),
+        PathBuf::from,
+    );
     let mut table = String::new();
     let (mut rows, mut missing, mut wrong) = (0, 0, 0);
     for run in runs(&folder) {
@@ -54,7 +56,12 @@ fn agrees_with_the_servers_own_csv() {
             outcome.suspicious,
         )
         .unwrap();
-        for line in outcome.wrong.iter().take(20).chain(outcome.missing.iter().take(20)) {
+        for line in outcome
+            .wrong
+            .iter()
+            .take(20)
+            .chain(outcome.missing.iter().take(20))
+        {
             writeln!(table, "    {line}").unwrap();
         }
     }
@@ -67,7 +74,11 @@ fn agrees_with_the_servers_own_csv() {
 fn runs(folder: &Path) -> Vec<PathBuf> {
     let mut runs = Vec::new();
     for major in std::fs::read_dir(folder).unwrap().flatten() {
-        for run in std::fs::read_dir(major.path()).into_iter().flatten().flatten() {
+        for run in std::fs::read_dir(major.path())
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             if run.path().join("postgresql.csv").exists() {
                 runs.push(run.path());
             }
@@ -124,20 +135,33 @@ fn match_event(
 ) {
     let best = (0..rows.len())
         .filter(|at| event.backend_pid.is_none_or(|pid| pid == rows[*at].pid))
-        .min_by_key(|at| (differences(event, &rows[*at], prefix).len(), delay(event, &rows[*at])));
+        .min_by_key(|at| {
+            (
+                differences(event, &rows[*at], prefix).len(),
+                delay(event, &rows[*at]),
+            )
+        });
     let Some(best) = best else {
         outcome.wrong.push(format!("FALSE {event:?}"));
         return;
     };
     let row = rows.remove(best);
     for difference in differences(event, &row, prefix) {
-        outcome.wrong.push(format!("{difference} in {event:?} of {row:?}"));
+        outcome
+            .wrong
+            .push(format!("{difference} in {event:?} of {row:?}"));
     }
     for (field, unknown) in [
         ("user", event.user.is_none() && !row.user.is_empty()),
-        ("database", event.database.is_none() && !row.database.is_empty()),
+        (
+            "database",
+            event.database.is_none() && !row.database.is_empty(),
+        ),
         ("host", event.host.is_none() && !row.from.is_empty()),
-        ("tls", event.encryption == Encryption::Unknown && row.message.contains(" SSL enabled (")),
+        (
+            "tls",
+            event.encryption == Encryption::Unknown && row.message.contains(" SSL enabled ("),
+        ),
         ("time", event.time.is_none()),
     ] {
         if unknown {
@@ -148,7 +172,9 @@ fn match_event(
 
 /// Milliseconds between the times of event and row.
 fn delay(event: &ConnectionEvent<'_>, row: &Row) -> i128 {
-    event.time.map_or(0, |time| (row.time.unwrap() - time).whole_milliseconds().abs())
+    event.time.map_or(0, |time| {
+        (row.time.unwrap() - time).whole_milliseconds().abs()
+    })
 }
 
 fn differences(event: &ConnectionEvent<'_>, row: &Row, prefix: &str) -> Vec<&'static str> {
@@ -180,28 +206,36 @@ fn differences(event: &ConnectionEvent<'_>, row: &Row, prefix: &str) -> Vec<&'st
         check(event.sql_state == Some(row.sql_state.as_str()), "sql_state");
     }
     if let Some(method) = event.auth_method {
-        check(row.message.contains(&format!("method={method} (")), "auth_method");
+        check(
+            row.message.contains(&format!("method={method} (")),
+            "auth_method",
+        );
     }
     if let Some(identity) = event.identity.as_deref() {
-        check(row.message.contains(&format!("identity=\"{identity}\"")), "identity");
+        check(
+            row.message.contains(&format!("identity=\"{identity}\"")),
+            "identity",
+        );
     }
     if let (Kind::Authorized, Some(name)) = (event.kind, event.application_name) {
-        check(row.message.contains(&format!(" application_name={name}")), "application_name");
+        check(
+            row.message.contains(&format!(" application_name={name}")),
+            "application_name",
+        );
     }
     if let Encryption::Tls(tls) = event.encryption {
-        let words = format!("protocol={}, cipher={}, bits={}", tls.protocol, tls.cipher, tls.bits);
+        let words = format!(
+            "protocol={}, cipher={}, bits={}",
+            tls.protocol, tls.cipher, tls.bits
+        );
         check(row.message.contains(&words), "tls");
     }
     check(
-        event.replication == row.message.contains("replication")
-            || event.kind == Kind::Rejected,
+        event.replication == row.message.contains("replication") || event.kind == Kind::Rejected,
         "replication",
     );
     // `%t` comes from a coarser clock than the CSV's time.
-    check(
-        delay(event, row) < 2000,
-        "time",
-    );
+    check(delay(event, row) < 2000, "time");
     found
 }
 
@@ -244,7 +278,9 @@ fn kind(severity: &str, message: &str, command: &str) -> Option<Kind> {
         "LOG" if message.starts_with("connection received: ") => Some(Kind::Received),
         "LOG" if message.starts_with("connection authenticated: ") => Some(Kind::Authenticated),
         "LOG" if message.starts_with("connection authorized: ") => Some(Kind::Authorized),
-        "LOG" if message.starts_with("replication connection authorized: ") => Some(Kind::Authorized),
+        "LOG" if message.starts_with("replication connection authorized: ") => {
+            Some(Kind::Authorized)
+        }
         "LOG" if message.starts_with("disconnection: session time: ") => Some(Kind::Disconnected),
         _ => None,
     }

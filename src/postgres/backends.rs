@@ -180,7 +180,10 @@ impl Backend {
                 &mut self.authenticated,
                 [self.authorized, self.rejected, self.disconnected],
             ),
-            Kind::Authorized => (&mut self.authorized, [self.rejected, self.disconnected, None]),
+            Kind::Authorized => (
+                &mut self.authorized,
+                [self.rejected, self.disconnected, None],
+            ),
             Kind::Rejected => (&mut self.rejected, [self.disconnected, None, None]),
             Kind::Disconnected => (&mut self.disconnected, [None; 3]),
             _ => return true,

@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 
 use super::backends::{Announced, Claim};
-use super::connection::{ConnectionEvent, Encryption, Kind};
+use super::connection::{ConnectionEvent, Kind};
 use super::log_line_prefix::{Head, LogLine, LogLinePrefix, PrefixFields};
 use super::message::{self, Said};
 use super::names::Known;
@@ -212,9 +212,9 @@ impl<'a> Reader<'a, '_> {
                 return;
             }
             Kind::Ended => match record.claim {
-                Claim::Announced { authorized: false, .. }
-                    if self.announced.shows_authorizations() =>
-                {
+                Claim::Announced {
+                    authorized: false, ..
+                } if self.announced.shows_authorizations() => {
                     event.kind = Kind::Rejected;
                 }
                 _ => return,
@@ -288,23 +288,11 @@ impl<'a> Reader<'a, '_> {
     fn suspect(&mut self, start: usize, prefix: &PrefixFields<'a>) {
         let known = self.announced.knows_client(prefix);
         self.reading.events.push(ConnectionEvent {
-            kind: Kind::Suspicious,
             offset: start,
-            announced: false,
             time: prefix.time.and_then(time_of),
-            backend_pid: None,
-            user: None,
-            database: None,
             host: prefix.host.filter(|_| known),
             port: prefix.port.filter(|_| known),
-            application_name: None,
-            replication: false,
-            encryption: Encryption::Unknown,
-            auth_method: None,
-            identity: None,
-            session_time: None,
-            reason: None,
-            sql_state: None,
+            ..ConnectionEvent::of_kind(Kind::Suspicious)
         });
     }
 }
@@ -312,15 +300,14 @@ impl<'a> Reader<'a, '_> {
 impl<'a> Record<'a> {
     /// Two readings are equally good: what both say is known.
     fn keep_common(&mut self, other: &Record<'a>) {
-        let (
-            Said::Event(mine) | Said::Unnamed(mine),
-            Said::Event(other) | Said::Unnamed(other),
-        ) = (&mut self.said, &other.said)
+        let (Said::Event(mine) | Said::Unnamed(mine), Said::Event(other) | Said::Unnamed(other)) =
+            (&mut self.said, &other.said)
         else {
             return;
         };
         mine.user.take_if(|user| other.user.as_ref() != Some(user));
-        mine.database.take_if(|name| other.database.as_ref() != Some(name));
+        mine.database
+            .take_if(|name| other.database.as_ref() != Some(name));
         mine.application_name
             .take_if(|name| other.application_name != Some(name));
     }
@@ -343,7 +330,13 @@ fn rank(record: Option<&Record<'_>>) -> u8 {
 fn is_final(record: Option<&Record<'_>>) -> bool {
     record.is_some_and(|record| {
         matches!(record.said, Said::Event(_))
-            || matches!(record.claim, Claim::Announced { authorized: true, .. })
+            || matches!(
+                record.claim,
+                Claim::Announced {
+                    authorized: true,
+                    ..
+                }
+            )
     })
 }
 
