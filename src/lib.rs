@@ -24,3 +24,6 @@ pub mod config;
 pub mod error;
 pub mod http;
 pub mod secrets_manager;
+
+#[cfg(feature = "cli")]
+pub mod preview;
