@@ -124,7 +124,7 @@ pub enum DecodeError {
     /// The inflated text is not the JSON of a subscription.
     #[error("awslogs.data is not a subscription's JSON: {fault} at line {line}, column {column}")]
     Json {
-        /// What serde_json found, in its own classes.
+        /// What is wrong, in `serde_json`'s own classes.
         fault: &'static str,
         /// 1-based.
         line: usize,
@@ -141,7 +141,7 @@ pub fn decode(payload: &SubscriptionPayload) -> Result<Option<LogBatch>, DecodeE
     let SubscriptionPayload::Logs { awslogs } = payload else {
         return Err(DecodeError::NotASubscription);
     };
-    let gzip = BASE64.decode(&awslogs.data).map_err(|error| base64_fault(error, &awslogs.data))?;
+    let gzip = BASE64.decode(&awslogs.data).map_err(|error| base64_fault(&error, &awslogs.data))?;
     let json = inflate(&gzip)?;
     read(&json)
 }
@@ -152,8 +152,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-fn base64_fault(error: base64::DecodeError, data: &str) -> DecodeError {
-    let offset = match error {
+fn base64_fault(error: &base64::DecodeError, data: &str) -> DecodeError {
+    let offset = match *error {
         base64::DecodeError::InvalidByte(offset, _)
         | base64::DecodeError::InvalidLastSymbol(offset, _) => offset,
         base64::DecodeError::InvalidLength(_) | base64::DecodeError::InvalidPadding => data.len(),
