@@ -29,3 +29,6 @@ pub mod http;
 pub mod lambda;
 pub mod metrics;
 pub mod secrets_manager;
+
+#[cfg(feature = "cli")]
+pub mod preview;

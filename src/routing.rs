@@ -73,3 +73,6 @@ impl Default for Rules {
         Rules(vec![rule::rds_users()])
     }
 }
+
+#[cfg(test)]
+mod tests;
