@@ -1,2 +1,3 @@
 //! tmp
+pub mod event;
 pub mod local;

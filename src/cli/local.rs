@@ -51,7 +51,7 @@ struct Event {
 #[derive(Debug, Clone)]
 pub enum Reply {
     /// Status, further header lines, body.
-    Answer(u16, &'static str, String),
+    Answer(u16, String, String),
     /// Says nothing until the client gives up.
     Stall,
     /// Half an answer, then the end of the connection.
@@ -84,8 +84,9 @@ pub struct Post {
 
 impl Reply {
     /// An answer without further headers.
+    #[must_use]
     pub fn status(status: u16, body: &str) -> Self {
-        Self::Answer(status, "", body.to_owned())
+        Self::Answer(status, String::new(), body.to_owned())
     }
 
     /// A secret, as `GetSecretValue` answers.
@@ -108,7 +109,7 @@ impl Local {
             for connection in listener.incoming().flatten() {
                 let server = server.clone();
                 // A client that goes away in the middle is part of many scripts.
-                thread::spawn(move || server.serve(connection).ok());
+                thread::spawn(move || server.serve(&connection).ok());
             }
         });
         Ok(local)
@@ -152,7 +153,9 @@ impl Local {
         self.state().secrets.extend(replies);
     }
 
-    /// Queues an event for the function; `limit` is what Lambda would give it.
+    /// Queues an event for the function, and names the invocation; `limit` is what Lambda would
+    /// give it.
+    #[must_use]
     pub fn invoke(&self, payload: &str, limit: Duration) -> String {
         let mut state = self.state();
         state.invocations += 1;
@@ -210,10 +213,10 @@ impl Local {
         found
     }
 
-    fn serve(&self, connection: TcpStream) -> io::Result<()> {
-        let request = read_request(&connection)?;
+    fn serve(&self, connection: &TcpStream) -> io::Result<()> {
+        let request = read_request(connection)?;
         let reply = self.reply(&request);
-        write_reply(&connection, reply)
+        write_reply(connection, reply)
     }
 
     fn reply(&self, request: &Request) -> Reply {
@@ -228,9 +231,9 @@ impl Local {
 
     /// Waits for an event, as the Runtime API does.
     fn next_event(&self) -> Reply {
+        const DAY: Duration = Duration::from_secs(86_400);
         self.state().polls += 1;
         self.shared.changed.notify_all();
-        const DAY: Duration = Duration::from_secs(86_400);
         let Some(event) = self.wait(DAY, |state| state.events.pop_front()) else {
             return Reply::HangUp;
         };
@@ -240,7 +243,7 @@ impl Local {
             "lambda-runtime-aws-request-id: {}\r\nlambda-runtime-deadline-ms: {deadline}\r\nlambda-runtime-invoked-function-arn: arn:aws:lambda:ap-northeast-1:123456789012:function:aurora-connection-audit\r\n",
             event.id
         );
-        Reply::Answer(200, headers.leak(), event.payload)
+        Reply::Answer(200, headers, event.payload)
     }
 
     /// `init/error`, `invocation/<id>/response` or `invocation/<id>/error`.
