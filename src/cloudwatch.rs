@@ -88,7 +88,11 @@ impl LogBatch {
         if self.text.len() == start || !self.text.ends_with('\n') {
             self.text.push('\n');
         }
-        self.events.push(LogEvent { id, timestamp, start });
+        self.events.push(LogEvent {
+            id,
+            timestamp,
+            start,
+        });
     }
 }
 
@@ -96,9 +100,7 @@ impl LogBatch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// Something else than a subscription filter called the function.
-    #[error(
-        "the payload is not a CloudWatch Logs subscription's: it has no string `awslogs.data`"
-    )]
+    #[error("the payload is not a CloudWatch Logs subscription's: it has no string `awslogs.data`")]
     NotASubscription,
     /// `awslogs.data` is not base64.
     #[error("awslogs.data is not base64: byte {offset}")]
@@ -138,7 +140,9 @@ pub fn decode(payload: &SubscriptionPayload) -> Result<Option<LogBatch>, DecodeE
     let SubscriptionPayload::Logs { awslogs } = payload else {
         return Err(DecodeError::NotASubscription);
     };
-    let gzip = BASE64.decode(&awslogs.data).map_err(|error| base64_fault(&error, &awslogs.data))?;
+    let gzip = BASE64
+        .decode(&awslogs.data)
+        .map_err(|error| base64_fault(&error, &awslogs.data))?;
     let json = inflate(&gzip)?;
     read(&json)
 }
@@ -172,7 +176,9 @@ fn inflate(gzip: &[u8]) -> Result<Vec<u8>, DecodeError> {
 /// The last four bytes: the size of the last member, modulo 2^32. One byte more lets zlib see
 /// the end of the data in the same call. A claim only: nothing but speed depends on it.
 fn stated_size(gzip: &[u8]) -> usize {
-    gzip.last_chunk().map_or(0, |size| u32::from_le_bytes(*size) as usize).saturating_add(1)
+    gzip.last_chunk()
+        .map_or(0, |size| u32::from_le_bytes(*size) as usize)
+        .saturating_add(1)
 }
 
 fn inflate_member<'a>(
@@ -205,7 +211,10 @@ fn inflate_member<'a>(
 
 /// Doubles the buffer, up to one byte past the limit.
 fn grow(json: &mut Vec<u8>) -> Result<(), DecodeError> {
-    let more = json.len().max(64 << 10).min((MAX_JSON + 1).saturating_sub(json.len()));
+    let more = json
+        .len()
+        .max(64 << 10)
+        .min((MAX_JSON + 1).saturating_sub(json.len()));
     if more == 0 {
         return Err(DecodeError::TooLarge);
     }
@@ -216,7 +225,10 @@ fn grow(json: &mut Vec<u8>) -> Result<(), DecodeError> {
 fn read(json: &[u8]) -> Result<Option<LogBatch>, DecodeError> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     // A message is no longer than its JSON: the text is allocated once.
-    let batch = LogBatch { text: String::with_capacity(json.len()), ..LogBatch::default() };
+    let batch = LogBatch {
+        text: String::with_capacity(json.len()),
+        ..LogBatch::default()
+    };
     let batch = BatchSeed(batch)
         .deserialize(&mut deserializer)
         .and_then(|batch| deserializer.end().map(|()| batch));
@@ -230,7 +242,11 @@ fn json_fault(error: &serde_json::Error) -> DecodeError {
         Category::Eof => "unexpected end",
         Category::Data => "missing member or unexpected type",
     };
-    DecodeError::Json { fault, line: error.line(), column: error.column() }
+    DecodeError::Json {
+        fault,
+        line: error.line(),
+        column: error.column(),
+    }
 }
 
 /// `{"messageType", "owner", "logGroup", "logStream", "subscriptionFilters", "logEvents"}`.

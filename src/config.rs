@@ -110,7 +110,12 @@ impl Config {
         let mut vars = Vars::new(&lookup);
         let settings = settings(&mut vars);
         let secret = secret_source(&mut vars);
-        vars.finish(|| Some(Self { settings: settings?, secret: secret? }))
+        vars.finish(|| {
+            Some(Self {
+                settings: settings?,
+                secret: secret?,
+            })
+        })
     }
 }
 
@@ -134,7 +139,10 @@ struct Vars<'a> {
 
 impl<'a> Vars<'a> {
     fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { lookup, faults: Vec::new() }
+        Self {
+            lookup,
+            faults: Vec::new(),
+        }
     }
 
     fn optional(&self, variable: &str) -> Option<String> {
@@ -156,7 +164,9 @@ impl<'a> Vars<'a> {
         default: T,
         read: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
-        let Some(value) = self.optional(variable) else { return Some(default) };
+        let Some(value) = self.optional(variable) else {
+            return Some(default);
+        };
         match read(&value) {
             Ok(value) => Some(value),
             Err(problem) => {
@@ -167,7 +177,10 @@ impl<'a> Vars<'a> {
     }
 
     fn fault(&mut self, variable: &'static str, problem: impl Into<String>) {
-        self.faults.push(Fault { variable, problem: problem.into() });
+        self.faults.push(Fault {
+            variable,
+            problem: problem.into(),
+        });
     }
 
     fn finish<T>(self, value: impl FnOnce() -> Option<T>) -> Result<T, ConfigError> {
@@ -191,7 +204,10 @@ fn settings(vars: &mut Vars) -> Option<Settings> {
         clusters: clusters?,
         notify_on: notify_on?,
         rules: rules?,
-        style: Style { language: language?, time_zone: time_zone? },
+        style: Style {
+            language: language?,
+            time_zone: time_zone?,
+        },
         region: vars.optional("AWS_REGION"),
         metrics_namespace: metrics_namespace?,
     })
@@ -219,11 +235,18 @@ fn clusters(json: &str) -> Result<HashMap<String, String>, String> {
     })
 }
 
-const DEFAULT_NOTIFY_ON: NotifyOn =
-    NotifyOn { authorized: true, rejected: true, disconnected: false };
+const DEFAULT_NOTIFY_ON: NotifyOn = NotifyOn {
+    authorized: true,
+    rejected: true,
+    disconnected: false,
+};
 
 fn notify_on(list: &str) -> Result<NotifyOn, String> {
-    let mut notify_on = NotifyOn { authorized: false, rejected: false, disconnected: false };
+    let mut notify_on = NotifyOn {
+        authorized: false,
+        rejected: false,
+        disconnected: false,
+    };
     for (event, number) in list.split(',').zip(1..) {
         match event.trim() {
             "authorized" => notify_on.authorized = true,
@@ -240,7 +263,9 @@ fn notify_on(list: &str) -> Result<NotifyOn, String> {
 }
 
 fn rules(vars: &mut Vars) -> Option<Rules> {
-    let Some(json) = vars.optional("RULES") else { return Some(Rules::default()) };
+    let Some(json) = vars.optional("RULES") else {
+        return Some(Rules::default());
+    };
     match Rules::from_json(&json) {
         Ok(rules) => Some(rules),
         Err(faults) => {
@@ -262,8 +287,9 @@ fn language(code: &str) -> Result<Language, String> {
 fn time_zone(vars: &mut Vars) -> Option<TimeZone> {
     let default = TimeZone::named("Asia/Tokyo")?;
     vars.read("MESSAGE_TIME_ZONE", default, |name| {
-        TimeZone::named(name)
-            .ok_or_else(|| "must be a name of the IANA time zone database, as Asia/Tokyo".to_owned())
+        TimeZone::named(name).ok_or_else(|| {
+            "must be a name of the IANA time zone database, as Asia/Tokyo".to_owned()
+        })
     })
 }
 
@@ -315,13 +341,19 @@ fn region(vars: &mut Vars, secret_id: Option<&str>) -> Option<String> {
     });
     let region = match in_arn {
         Some(region) => ("SLACK_WEBHOOK_SECRET_ID", region),
-        None => ("AWS_REGION", vars.required("AWS_REGION", "the AWS region; Lambda sets it")?),
+        None => (
+            "AWS_REGION",
+            vars.required("AWS_REGION", "the AWS region; Lambda sets it")?,
+        ),
     };
     let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     match region {
         (_, region) if is_name(&region) => Some(region),
         (variable, _) => {
-            vars.fault(variable, "names a region that has other than letters, digits and hyphens");
+            vars.fault(
+                variable,
+                "names a region that has other than letters, digits and hyphens",
+            );
             None
         }
     }
@@ -330,20 +362,30 @@ fn region(vars: &mut Vars, secret_id: Option<&str>) -> Option<String> {
 fn endpoint(vars: &mut Vars, region: Option<&str>) -> Option<String> {
     const OVERRIDES: [&str; 2] = ["AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"];
     for variable in OVERRIDES {
-        let Some(url) = vars.optional(variable) else { continue };
+        let Some(url) = vars.optional(variable) else {
+            continue;
+        };
         if !is_endpoint(&url) {
-            vars.fault(variable, "must be an https URL, or an http URL of this machine");
+            vars.fault(
+                variable,
+                "must be an https URL, or an http URL of this machine",
+            );
             return None;
         }
         return Some(url);
     }
     let region = region?;
-    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let domain = if region.starts_with("cn-") {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    };
     Some(format!("https://secretsmanager.{region}.{domain}"))
 }
 
 fn is_endpoint(url: &str) -> bool {
-    url.parse::<Uri>().is_ok_and(|url| crate::http::is_confidential(&url))
+    url.parse::<Uri>()
+        .is_ok_and(|url| crate::http::is_confidential(&url))
 }
 
 fn credentials(vars: &mut Vars) -> Option<Credentials> {

@@ -96,8 +96,13 @@ pub async fn send(
     deadline: Instant,
 ) -> Result<Answer, SendError> {
     let limit = attempt_timeout(deadline);
-    let request = request.timeout(limit).body(body).map_err(|_| SendError::Request)?;
-    tokio::time::timeout(limit, exchange(client, request)).await.unwrap_or(Err(SendError::Timeout))
+    let request = request
+        .timeout(limit)
+        .body(body)
+        .map_err(|_| SendError::Request)?;
+    tokio::time::timeout(limit, exchange(client, request))
+        .await
+        .unwrap_or(Err(SendError::Timeout))
 }
 
 /// Half of what the deadline leaves, so that a stalled connection leaves time for another attempt.
@@ -107,14 +112,25 @@ fn attempt_timeout(deadline: Instant) -> Duration {
 }
 
 async fn exchange(client: &HttpClient, request: Request<Vec<u8>>) -> Result<Answer, SendError> {
-    let response = client.send_async(request).await.map_err(|error| send_error(&error))?;
+    let response = client
+        .send_async(request)
+        .await
+        .map_err(|error| send_error(&error))?;
     let status = response.status().as_u16();
     let retry_after = retry_after(response.headers());
     let mut body = Vec::new();
-    let read = response.into_body().take(MAX_BODY + 1).read_to_end(&mut body).await;
+    let read = response
+        .into_body()
+        .take(MAX_BODY + 1)
+        .read_to_end(&mut body)
+        .await;
     match read {
         Ok(_) if body.len() as u64 > MAX_BODY => Err(SendError::Protocol),
-        Ok(_) => Ok(Answer { status, retry_after, body }),
+        Ok(_) => Ok(Answer {
+            status,
+            retry_after,
+            body,
+        }),
         Err(error) if error.kind() == std::io::ErrorKind::TimedOut => Err(SendError::Timeout),
         Err(_) => Err(SendError::Cut),
     }
@@ -190,7 +206,8 @@ pub async fn retry<T, E>(
             Attempt::Again(error, asked) => (error, asked),
         };
         let wait = asked.unwrap_or_else(|| jittered(backoff));
-        if deadline.saturating_duration_since(Instant::now()) < wait.saturating_add(SHORTEST_ATTEMPT)
+        if deadline.saturating_duration_since(Instant::now())
+            < wait.saturating_add(SHORTEST_ATTEMPT)
         {
             return Err(error);
         }
@@ -253,7 +270,10 @@ mod tests {
     fn jitter_adds_at_most_a_quarter() {
         for _ in 0..100 {
             let wait = jittered(Duration::from_secs(1));
-            assert!((Duration::from_secs(1)..=Duration::from_millis(1250)).contains(&wait), "{wait:?}");
+            assert!(
+                (Duration::from_secs(1)..=Duration::from_millis(1250)).contains(&wait),
+                "{wait:?}"
+            );
         }
     }
 }

@@ -25,7 +25,9 @@ const MARGIN: Duration = Duration::from_millis(500);
 #[must_use]
 pub fn main() -> ExitCode {
     lambda_runtime::tracing::init_default_subscriber();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let Ok(runtime) = runtime else {
         tracing::error!("the operating system gives no event loop");
         return ExitCode::FAILURE;
@@ -66,14 +68,29 @@ async fn run() -> Result<(), ()> {
 async fn init(client: HttpClient) -> Result<App, Error> {
     let config = Config::from_vars(|variable| env::var(variable).ok())?;
     let slack = Slack::open(client, config.secret, Instant::now() + INIT).await?;
-    for channel in config.settings.rules.channels().filter(|channel| !slack.has_channel(channel)) {
-        tracing::warn!(channel, "the secret has no such channel: its messages go to `default`");
+    for channel in config
+        .settings
+        .rules
+        .channels()
+        .filter(|channel| !slack.has_channel(channel))
+    {
+        tracing::warn!(
+            channel,
+            "the secret has no such channel: its messages go to `default`"
+        );
     }
-    Ok(App { settings: config.settings, slack, memory: Mutex::new(Memory::default()) })
+    Ok(App {
+        settings: config.settings,
+        slack,
+        memory: Mutex::new(Memory::default()),
+    })
 }
 
 fn deadline(context: &Context) -> Instant {
-    let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    let left = context
+        .deadline()
+        .duration_since(SystemTime::now())
+        .unwrap_or_default();
     Instant::now() + left.saturating_sub(MARGIN)
 }
 
@@ -84,11 +101,21 @@ fn log(error: &Error) {
 /// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-initerror>
 async fn report_init_error(client: &HttpClient, runtime_api: &str, error: Error) {
     let name = error.name();
-    let Ok(body) = serde_json::to_vec(&Diagnostic::from(error)) else { return };
-    let request = Request::post(format!("http://{runtime_api}/2018-06-01/runtime/init/error"))
-        .header("content-type", "application/json")
-        .header("lambda-runtime-function-error-type", name);
-    let sent = http::send(client, request, body, Instant::now() + Duration::from_secs(2)).await;
+    let Ok(body) = serde_json::to_vec(&Diagnostic::from(error)) else {
+        return;
+    };
+    let request = Request::post(format!(
+        "http://{runtime_api}/2018-06-01/runtime/init/error"
+    ))
+    .header("content-type", "application/json")
+    .header("lambda-runtime-function-error-type", name);
+    let sent = http::send(
+        client,
+        request,
+        body,
+        Instant::now() + Duration::from_secs(2),
+    )
+    .await;
     if let Err(error) = sent {
         tracing::warn!(%error, "Lambda does not take the report of the failed init");
     }

@@ -18,7 +18,9 @@ pub fn emit(namespace: &str, summary: &Summary) {
 
 /// `cluster` is the only dimension.
 fn line(namespace: &str, summary: &Summary, now: SystemTime) -> Value {
-    let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let since_epoch = now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
     let values = [
         ("authorized", summary.authorized),
         ("rejected", summary.rejected),

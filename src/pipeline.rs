@@ -100,8 +100,11 @@ pub fn messages(
     memory: &mut Memory,
 ) -> (Vec<Message>, Summary) {
     let place = place(settings, batch);
-    let reading =
-        postgres::read(&batch.text, &settings.log_line_prefix, memory.announced(&place));
+    let reading = postgres::read(
+        &batch.text,
+        &settings.log_line_prefix,
+        memory.announced(&place),
+    );
     let mut summary = Summary {
         cluster: place.cluster.to_owned(),
         log_events: batch.events.len(),
@@ -112,7 +115,9 @@ pub fn messages(
     };
     let mut connections = sessions::join(reading.events);
     for connection in &mut connections {
-        connection.time = connection.time.or_else(|| delivery_time(batch, connection.offset));
+        connection.time = connection
+            .time
+            .or_else(|| delivery_time(batch, connection.offset));
     }
     let mut contents = route(settings, &connections, place.cluster, &mut summary);
     if summary.unparsed > 0 {
@@ -126,7 +131,11 @@ pub fn messages(
             place,
             style: settings.style,
         });
-        Some(Message { channel: channel.to_owned(), payload, keys: content.keys })
+        Some(Message {
+            channel: channel.to_owned(),
+            payload,
+            keys: content.keys,
+        })
     });
     (messages.collect(), summary)
 }
@@ -158,7 +167,11 @@ fn route<'a>(
             _ if !settings.notify_on.includes(connection.outcome) => summary.not_notified += 1,
             Route::Ignore => summary.ignored += 1,
             Route::Channel(channel) => {
-                contents.entry(channel).or_default().connections.push(connection);
+                contents
+                    .entry(channel)
+                    .or_default()
+                    .connections
+                    .push(connection);
             }
         }
     }
@@ -221,7 +234,11 @@ async fn post_all(
     for (message, left) in messages.iter().zip((1..=messages.len()).rev()) {
         let now = Instant::now();
         let share = deadline.saturating_duration_since(now) / u32::try_from(left).unwrap_or(1);
-        match app.slack.post(&message.channel, &message.payload, now + share).await {
+        match app
+            .slack
+            .post(&message.channel, &message.payload, now + share)
+            .await
+        {
             Ok(()) => {
                 summary.posted += 1;
                 let delivered = &mut lock(&app.memory).delivered;
@@ -262,7 +279,10 @@ fn report(settings: &Settings, summary: &Summary) {
 /// Where a batch comes from: `/aws/rds/cluster/<id>/postgresql`, stream `<instance>.<n>`.
 fn place<'a>(settings: &'a Settings, batch: &'a LogBatch) -> Place<'a> {
     let shown = settings.clusters.get(&batch.log_group).map(String::as_str);
-    let instance = batch.log_stream.rsplit_once('.').map(|(instance, _)| instance);
+    let instance = batch
+        .log_stream
+        .rsplit_once('.')
+        .map(|(instance, _)| instance);
     Place {
         cluster: shown.unwrap_or_else(|| cluster_id(&batch.log_group)),
         instance: instance.filter(|instance| !instance.is_empty()),

@@ -67,7 +67,8 @@ impl Webhooks {
             return Err(SecretError::Empty);
         }
         let urls = if secret.starts_with('{') {
-            serde_json::from_str::<BTreeMap<String, String>>(secret).map_err(|_| SecretError::NotChannels)?
+            serde_json::from_str::<BTreeMap<String, String>>(secret)
+                .map_err(|_| SecretError::NotChannels)?
         } else {
             BTreeMap::from([(DEFAULT_CHANNEL.to_owned(), secret.to_owned())])
         };
@@ -78,7 +79,10 @@ impl Webhooks {
             }
             channels.insert(channel, SecretString::from(url.trim()));
         }
-        let default = channels.get(DEFAULT_CHANNEL).cloned().ok_or(SecretError::NoDefault)?;
+        let default = channels
+            .get(DEFAULT_CHANNEL)
+            .cloned()
+            .ok_or(SecretError::NoDefault)?;
         Ok(Self { default, channels })
     }
 
@@ -94,7 +98,8 @@ impl Webhooks {
 }
 
 fn is_postable(url: &str) -> bool {
-    url.parse::<Uri>().is_ok_and(|url| http::is_confidential(&url))
+    url.parse::<Uri>()
+        .is_ok_and(|url| http::is_confidential(&url))
 }
 
 /// Why there is no webhook.
@@ -106,7 +111,9 @@ pub enum SecretError {
     )]
     NotFound,
     /// The secret is going to be deleted.
-    #[error("the secret is marked for deletion; `aws secretsmanager restore-secret` brings it back")]
+    #[error(
+        "the secret is marked for deletion; `aws secretsmanager restore-secret` brings it back"
+    )]
     Deleted,
     /// The role may not read it.
     #[error("the function's role may not call secretsmanager:GetSecretValue on the secret")]
@@ -137,7 +144,9 @@ pub enum SecretError {
     #[error("the secret begins with {{ but is not a JSON object of channel names and webhook URLs")]
     NotChannels,
     /// A JSON object without the channel that always exists.
-    #[error("the secret's JSON object has no `default`, the channel of what no rule sends elsewhere")]
+    #[error(
+        "the secret's JSON object has no `default`, the channel of what no rule sends elsewhere"
+    )]
     NoDefault,
     /// A value that is not an `https` URL.
     #[error("the secret's webhook for channel {channel:?} is not an https URL")]
@@ -234,7 +243,10 @@ fn signature(source: &SecretSource, request: SignableRequest) -> Option<SigningI
     let identity = aws_credential_types::Credentials::new(
         &credentials.access_key_id,
         credentials.secret_access_key.expose_secret(),
-        credentials.session_token.as_ref().map(|token| token.expose_secret().to_owned()),
+        credentials
+            .session_token
+            .as_ref()
+            .map(|token| token.expose_secret().to_owned()),
         None,
         "environment",
     )
@@ -274,13 +286,18 @@ fn read_answer(mut answer: Answer) -> Attempt<Webhooks, SecretError> {
     let value = serde_json::from_slice::<SecretValue>(&answer.body);
     answer.body.zeroize();
     let webhooks = match value {
-        Ok(SecretValue { string: Some(mut string) }) => {
+        Ok(SecretValue {
+            string: Some(mut string),
+        }) => {
             let webhooks = Webhooks::from_secret(&string);
             string.zeroize();
             webhooks
         }
         Ok(SecretValue { string: None }) => Err(SecretError::Empty),
-        Err(_) => Err(SecretError::Refused { status: 200, code: "?".to_owned() }),
+        Err(_) => Err(SecretError::Refused {
+            status: 200,
+            code: "?".to_owned(),
+        }),
     };
     match webhooks {
         Ok(webhooks) => Attempt::Done(webhooks),
@@ -304,16 +321,19 @@ fn refusal(answer: &Answer) -> Attempt<Webhooks, SecretError> {
         "UnrecognizedClientException"
         | "InvalidClientTokenId"
         | "InvalidSignatureException"
-        | "MissingAuthenticationTokenException" => {
-            SecretError::BadCredentials { code: code.to_owned() }
-        }
+        | "MissingAuthenticationTokenException" => SecretError::BadCredentials {
+            code: code.to_owned(),
+        },
         "ThrottlingException" | "TooManyRequestsException" | "LimitExceededException" => {
             return Attempt::Again(SecretError::Throttled, answer.retry_after);
         }
         _ if answer.status == 429 => {
             return Attempt::Again(SecretError::Throttled, answer.retry_after);
         }
-        _ => SecretError::Refused { status: answer.status, code: printable(code) },
+        _ => SecretError::Refused {
+            status: answer.status,
+            code: printable(code),
+        },
     };
     match answer.status {
         500.. => Attempt::Again(error, answer.retry_after),
@@ -324,7 +344,11 @@ fn refusal(answer: &Answer) -> Attempt<Webhooks, SecretError> {
 /// AWS's names are letters; anything else came from somewhere else and is not repeated.
 fn printable(code: &str) -> String {
     let is_name = !code.is_empty() && code.chars().all(|c| c.is_ascii_alphanumeric());
-    if is_name { code.to_owned() } else { "?".to_owned() }
+    if is_name {
+        code.to_owned()
+    } else {
+        "?".to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -334,7 +358,10 @@ mod tests {
     #[track_caller]
     fn assert_webhooks(secret: &str, expected: &[(&str, &str)]) {
         let webhooks = Webhooks::from_secret(secret).unwrap();
-        let urls = webhooks.channels.iter().map(|(channel, url)| (channel.as_str(), url.expose_secret()));
+        let urls = webhooks
+            .channels
+            .iter()
+            .map(|(channel, url)| (channel.as_str(), url.expose_secret()));
         assert_eq!(urls.collect::<Vec<_>>(), expected);
     }
 
@@ -342,29 +369,46 @@ mod tests {
     fn assert_refused(secret: &str, expected: &SecretError) {
         let error = Webhooks::from_secret(secret).unwrap_err();
         assert_eq!(&error, expected);
-        assert!(secret.len() < 8 || !error.to_string().contains(secret), "{error}");
+        assert!(
+            secret.len() < 8 || !error.to_string().contains(secret),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_secret_is_a_url_or_an_object_of_urls() {
-        assert_webhooks(" https://hooks.slack.com/a \n", &[("default", "https://hooks.slack.com/a")]);
+        assert_webhooks(
+            " https://hooks.slack.com/a \n",
+            &[("default", "https://hooks.slack.com/a")],
+        );
         assert_webhooks(
             r#"{"security": "https://hooks.slack.com/b", "default": "https://hooks.slack.com/a"}"#,
-            &[("default", "https://hooks.slack.com/a"), ("security", "https://hooks.slack.com/b")],
+            &[
+                ("default", "https://hooks.slack.com/a"),
+                ("security", "https://hooks.slack.com/b"),
+            ],
         );
-        assert_webhooks("http://127.0.0.1:8080/a", &[("default", "http://127.0.0.1:8080/a")]);
+        assert_webhooks(
+            "http://127.0.0.1:8080/a",
+            &[("default", "http://127.0.0.1:8080/a")],
+        );
     }
 
     #[test]
     fn what_is_no_webhook_is_refused_by_name() {
-        let not_a_url = || SecretError::NotAUrl { channel: "default".to_owned() };
+        let not_a_url = || SecretError::NotAUrl {
+            channel: "default".to_owned(),
+        };
         assert_refused("", &SecretError::Empty);
         assert_refused("hooks.slack.com/services/T0/B0/x", &not_a_url());
         assert_refused("http://hooks.slack.com/services/T0/B0/x", &not_a_url());
         assert_refused("https:///services", &not_a_url());
         assert_refused("http://127.0.0.1.example.com/services", &not_a_url());
         assert_refused(r#"{"default": 1}"#, &SecretError::NotChannels);
-        assert_refused(r#"{"security": "https://hooks.slack.com/b"}"#, &SecretError::NoDefault);
+        assert_refused(
+            r#"{"security": "https://hooks.slack.com/b"}"#,
+            &SecretError::NoDefault,
+        );
     }
 
     #[test]
@@ -376,6 +420,9 @@ mod tests {
     #[test]
     fn debug_shows_no_secret() {
         let webhooks = Webhooks::from_secret("https://hooks.slack.com/a").unwrap();
-        assert_eq!(format!("{webhooks:?}"), r#"Webhooks { default: SecretBox<str>([REDACTED]), channels: {"default": SecretBox<str>([REDACTED])} }"#);
+        assert_eq!(
+            format!("{webhooks:?}"),
+            r#"Webhooks { default: SecretBox<str>([REDACTED]), channels: {"default": SecretBox<str>([REDACTED])} }"#
+        );
     }
 }

@@ -123,8 +123,12 @@ impl SlackError {
     fn webhook_is_gone(&self) -> bool {
         matches!(
             self,
-            Self::Refused { status: 403 | 404 | 410, .. }
-                | Self::Unexpected { status: 403 | 404 | 410 }
+            Self::Refused {
+                status: 403 | 404 | 410,
+                ..
+            } | Self::Unexpected {
+                status: 403 | 404 | 410
+            }
         )
     }
 }
@@ -141,7 +145,12 @@ impl Slack {
     ) -> Result<Self, SecretError> {
         let webhooks = secrets_manager::read_webhooks(&client, &source, deadline).await?;
         let ready = Mutex::default();
-        Ok(Self { client, source, webhooks: Mutex::new(webhooks), ready })
+        Ok(Self {
+            client,
+            source,
+            webhooks: Mutex::new(webhooks),
+            ready,
+        })
     }
 
     /// Does the secret have a webhook of this name?
@@ -176,7 +185,10 @@ impl Slack {
     fn webhook(&self, channel: &str) -> Webhook {
         let webhooks = lock(&self.webhooks);
         let (name, url) = webhooks.get(channel);
-        Webhook { name: name.to_owned(), url: url.clone() }
+        Webhook {
+            name: name.to_owned(),
+            url: url.clone(),
+        }
     }
 
     /// The channel's webhook of today, if it differs from the one that failed.
@@ -246,7 +258,9 @@ fn read_answer(answer: &Answer) -> Attempt<(), SlackError> {
         (429, _) => Attempt::Again(SlackError::RateLimited, answer.retry_after),
         (408 | 500.., _) => Attempt::Again(SlackError::Unavailable { status }, answer.retry_after),
         (_, body) => {
-            let known = REFUSALS.iter().find(|refusal| refusal.answer.as_bytes() == body);
+            let known = REFUSALS
+                .iter()
+                .find(|refusal| refusal.answer.as_bytes() == body);
             Attempt::Failed(match known {
                 Some(refusal) => SlackError::Refused { status, refusal },
                 None => SlackError::Unexpected { status },

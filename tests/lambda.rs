@@ -20,7 +20,9 @@ fn awslogs(data: &str) -> String {
 /// The gzip inside a good payload.
 fn gzip() -> Vec<u8> {
     let payload: Value = serde_json::from_str(&payload(&login("alice", 1))).unwrap();
-    STANDARD.decode(payload["awslogs"]["data"].as_str().unwrap()).unwrap()
+    STANDARD
+        .decode(payload["awslogs"]["data"].as_str().unwrap())
+        .unwrap()
 }
 
 /// gzip(1) of anything.
@@ -39,7 +41,11 @@ fn assert_payload_fails(payload: &str, name: &str, message: &str) {
     assert_eq!(error_type(&outcome), name);
     assert_eq!(outcome.body["errorMessage"], message);
     assert!(function.taken().is_empty());
-    assert!(!function.invoke(&support::payload(&login("alice", 1))).failed);
+    assert!(
+        !function
+            .invoke(&support::payload(&login("alice", 1)))
+            .failed
+    );
     assert_eq!(function.taken().len(), 1);
 }
 
@@ -68,18 +74,33 @@ fn assert_not_posted(replies: Vec<Reply>, limit: Duration, name: &str) -> Functi
 #[track_caller]
 fn assert_init_fails(script: impl FnOnce(&Local), name: &str, message: &str) {
     let mut function = Function::start(script);
-    let report = function.local.init_error(support::PATIENCE).expect("no report of the init");
+    let report = function
+        .local
+        .init_error(support::PATIENCE)
+        .expect("no report of the init");
     assert_eq!(error_type(&report), name);
     assert_eq!(report.body["errorMessage"], message);
     assert_eq!(function.exit_code(), Some(1));
-    assert_eq!(function.log().matches("init failed").count(), 1, "{}", function.log());
+    assert_eq!(
+        function.log().matches("init failed").count(),
+        1,
+        "{}",
+        function.log()
+    );
 }
 
 #[test]
 fn a_login_becomes_a_message() {
     let function = assert_posted([]);
     let payload = &function.taken()[0].payload;
-    for fact in ["alice", "appdb", "10.0.1.23", "orders", "2026-11-23 18:37:53 JST", "psql"] {
+    for fact in [
+        "alice",
+        "appdb",
+        "10.0.1.23",
+        "orders",
+        "2026-11-23 18:37:53 JST",
+        "psql",
+    ] {
         assert!(text(payload).contains(fact), "{fact} is not in {payload}");
     }
 }
@@ -90,7 +111,10 @@ fn an_invocation_writes_one_line_with_its_counts() {
     let lines = login("alice", 1) + &wrong_password("bob", 2) + &login("rdsadmin", 3);
     function.invoke(&payload(&lines));
     let log = function.log();
-    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(lines.len(), 1, "{log}");
     let counts = json!({
         "message": "batch", "cluster": "orders", "log_events": 6, "lines": 6, "continuations": 0,
@@ -154,7 +178,10 @@ fn bad_gzip() {
 fn gzip_that_is_cut_off() {
     let gzip = gzip();
     let half = &gzip[..gzip.len() / 2];
-    let message = format!("awslogs.data is cut off after {} bytes of compressed data", half.len());
+    let message = format!(
+        "awslogs.data is cut off after {} bytes of compressed data",
+        half.len()
+    );
     assert_payload_fails(&awslogs(&STANDARD.encode(half)), "Payload.Gzip", &message);
 }
 
@@ -170,7 +197,9 @@ fn a_gzip_bomb() {
 #[test]
 fn bad_json() {
     assert_payload_fails(
-        &awslogs(&gzipped(br#"{"messageType": "DATA_MESSAGE", "logEvents": [}"#)),
+        &awslogs(&gzipped(
+            br#"{"messageType": "DATA_MESSAGE", "logEvents": [}"#,
+        )),
         "Payload.Json",
         "awslogs.data is not a subscription's JSON: syntax error at line 1, column 47",
     );
@@ -178,7 +207,11 @@ fn bad_json() {
 
 #[test]
 fn slack_asks_to_wait() {
-    let wait = Reply::Answer(429, "retry-after: 3\r\n".to_owned(), "rate_limited".to_owned());
+    let wait = Reply::Answer(
+        429,
+        "retry-after: 3\r\n".to_owned(),
+        "rate_limited".to_owned(),
+    );
     let function = assert_posted([wait]);
     let posts = function.local.posts();
     let waited = posts[1].at - posts[0].at;
@@ -187,7 +220,11 @@ fn slack_asks_to_wait() {
 
 #[test]
 fn slack_asks_to_wait_for_longer_than_there_is() {
-    let wait = Reply::Answer(429, "retry-after: 60\r\n".to_owned(), "rate_limited".to_owned());
+    let wait = Reply::Answer(
+        429,
+        "retry-after: 60\r\n".to_owned(),
+        "rate_limited".to_owned(),
+    );
     let function = assert_not_posted(vec![wait], LIMIT, "Slack.RateLimited");
     // The next invocation does not post into the wait either.
     let outcome = function.invoke_within(&payload(&login("bob", 2)), LIMIT);
@@ -232,13 +269,20 @@ fn slack_knows_no_such_webhook() {
     let replies = vec![Reply::status(404, "no_service"); 20];
     let function = assert_not_posted(replies, LIMIT, "Slack.NoService");
     assert_eq!(function.local.posts().len(), 1);
-    assert_eq!(function.local.secret_requests().len(), 2, "the secret is read once more");
+    assert_eq!(
+        function.local.secret_requests().len(),
+        2,
+        "the secret is read once more"
+    );
 }
 
 #[test]
 fn slack_does_not_like_the_message() {
-    let function =
-        assert_not_posted(vec![Reply::status(400, "invalid_blocks")], LIMIT, "Slack.InvalidBlocks");
+    let function = assert_not_posted(
+        vec![Reply::status(400, "invalid_blocks")],
+        LIMIT,
+        "Slack.InvalidBlocks",
+    );
     assert_eq!(function.local.secret_requests().len(), 1);
 }
 
@@ -256,7 +300,12 @@ fn the_secret_was_rotated() {
     });
     assert!(!function.invoke(&payload(&login("alice", 1))).failed);
     assert!(!function.invoke(&payload(&login("bob", 2))).failed);
-    let paths: Vec<_> = function.local.posts().into_iter().map(|post| post.path).collect();
+    let paths: Vec<_> = function
+        .local
+        .posts()
+        .into_iter()
+        .map(|post| post.path)
+        .collect();
     assert_eq!(paths, ["/old", "/new", "/new"]);
 }
 
@@ -265,11 +314,18 @@ fn the_secret_was_deleted_with_the_webhook() {
     let function = Function::start(|local| {
         local.script_slack(WEBHOOK, [Reply::status(404, "no_service")]);
         let gone = r#"{"__type": "ResourceNotFoundException", "Message": "Secrets Manager can't find the specified secret."}"#;
-        local.script_secrets([Reply::secret(&webhook(local, WEBHOOK)), Reply::status(400, gone)]);
+        local.script_secrets([
+            Reply::secret(&webhook(local, WEBHOOK)),
+            Reply::status(400, gone),
+        ]);
     });
     let outcome = function.invoke(&payload(&login("alice", 1)));
     assert_eq!(error_type(&outcome), "Slack.NoService");
-    assert!(function.log().contains("SecretsManager.NotFound"), "{}", function.log());
+    assert!(
+        function.log().contains("SecretsManager.NotFound"),
+        "{}",
+        function.log()
+    );
 }
 
 /// One channel for refusals, one for the rest.
@@ -288,7 +344,10 @@ fn the_second_of_two_channels_fails_and_the_first_gets_nothing_twice() {
         local.script_slack("/b", [Reply::status(410, "channel_is_archived")]);
     });
     let event = payload(&(login("alice", 1) + &wrong_password("bob", 2)));
-    assert_eq!(error_type(&function.invoke(&event)), "Slack.ChannelIsArchived");
+    assert_eq!(
+        error_type(&function.invoke(&event)),
+        "Slack.ChannelIsArchived"
+    );
     assert!(!function.invoke(&event).failed);
     let paths: Vec<_> = function.taken().into_iter().map(|post| post.path).collect();
     assert_eq!(paths, ["/a", "/b"]);
@@ -300,7 +359,11 @@ fn a_channel_that_the_secret_lacks_is_the_default() {
     let function = Function::start_with(&[("RULES", rules)], |_| {});
     assert!(!function.invoke(&payload(&wrong_password("bob", 1))).failed);
     assert_eq!(function.taken().len(), 1);
-    assert!(function.log().contains("the secret has no such channel"), "{}", function.log());
+    assert!(
+        function.log().contains("the secret has no such channel"),
+        "{}",
+        function.log()
+    );
 }
 
 #[test]
@@ -319,23 +382,40 @@ fn a_prefix_that_does_not_fit_is_told_once() {
     let function = Function::start_with(&[("LOG_LINE_PREFIX", "%m [%p] ")], |_| {});
     let event = payload(&login("alice", 1));
     let outcome = function.invoke(&event);
-    assert!(outcome.body["unparsed"].as_u64() > Some(0), "{}", outcome.body);
+    assert!(
+        outcome.body["unparsed"].as_u64() > Some(0),
+        "{}",
+        outcome.body
+    );
     function.invoke(&event);
     let taken = function.taken();
     assert_eq!(taken.len(), 1);
-    assert!(text(&taken[0].payload).contains("log_line_prefix"), "{}", taken[0].payload);
+    assert!(
+        text(&taken[0].payload).contains("log_line_prefix"),
+        "{}",
+        taken[0].payload
+    );
 }
 
 #[test]
 fn the_request_for_the_secret_is_signed() {
     let function = Function::start_with(
-        &[("SLACK_WEBHOOK_SECRET_ID", "arn:aws:secretsmanager:eu-west-1:1:secret:a")],
+        &[(
+            "SLACK_WEBHOOK_SECRET_ID",
+            "arn:aws:secretsmanager:eu-west-1:1:secret:a",
+        )],
         |_| {},
     );
     assert!(function.local.first_poll(support::PATIENCE));
     let request = &function.local.secret_requests()[0];
-    assert!(request.contains("AWS4-HMAC-SHA256 Credential=local/"), "{request}");
-    assert!(request.contains("/eu-west-1/secretsmanager/aws4_request"), "{request}");
+    assert!(
+        request.contains("AWS4-HMAC-SHA256 Credential=local/"),
+        "{request}"
+    );
+    assert!(
+        request.contains("/eu-west-1/secretsmanager/aws4_request"),
+        "{request}"
+    );
     assert!(
         request.contains(
             "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target"
@@ -385,7 +465,8 @@ fn the_secret_is_not_ours_to_read() {
 fn the_secret_cannot_be_decrypted() {
     assert_init_fails(
         |local| {
-            let refusal = r#"{"__type": "AccessDeniedException", "Message": "Access to KMS is not allowed"}"#;
+            let refusal =
+                r#"{"__type": "AccessDeniedException", "Message": "Access to KMS is not allowed"}"#;
             local.script_secrets([Reply::status(400, refusal)]);
         },
         "SecretsManager.Kms",
@@ -445,7 +526,10 @@ fn the_environment_is_not_valid() {
         ("METRICS_NAMESPACE", "AWS/canary"),
     ];
     let mut function = Function::start_with(&variables, |_| {});
-    let report = function.local.init_error(support::PATIENCE).expect("no report of the init");
+    let report = function
+        .local
+        .init_error(support::PATIENCE)
+        .expect("no report of the init");
     assert_eq!(error_type(&report), "Config.Invalid");
     assert_eq!(function.exit_code(), Some(1));
     let message = report.body["errorMessage"].as_str().unwrap();

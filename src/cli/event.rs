@@ -16,7 +16,9 @@ pub const MAX_PAYLOAD: usize = 1_000_000;
 /// The log events of one stream, one for each line of `text`, all of the time `now`.
 #[must_use]
 pub fn log_data(log_group: &str, log_stream: &str, text: &str, now: SystemTime) -> LogData {
-    let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let since_epoch = now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
     let timestamp = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
     let mut data = LogData::default();
     "123456789012".clone_into(&mut data.owner);
@@ -24,15 +26,18 @@ pub fn log_data(log_group: &str, log_stream: &str, text: &str, now: SystemTime) 
     log_stream.clone_into(&mut data.log_stream);
     data.subscription_filters = vec!["aurora-connection-audit".to_owned()];
     "DATA_MESSAGE".clone_into(&mut data.message_type);
-    data.log_events = text.split_terminator('\n').zip(0_u32..).map(|(line, number)| {
-        let mut entry = LogEntry::default();
-        // CloudWatch's ids have 56 digits, too, and begin with the time.
-        entry.id = format!("{timestamp:020}{number:036}");
-        entry.timestamp = timestamp;
-        line.clone_into(&mut entry.message);
-        entry
-    })
-    .collect();
+    data.log_events = text
+        .split_terminator('\n')
+        .zip(0_u32..)
+        .map(|(line, number)| {
+            let mut entry = LogEntry::default();
+            // CloudWatch's ids have 56 digits, too, and begin with the time.
+            entry.id = format!("{timestamp:020}{number:036}");
+            entry.timestamp = timestamp;
+            line.clone_into(&mut entry.message);
+            entry
+        })
+        .collect();
     data
 }
 

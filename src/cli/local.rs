@@ -103,7 +103,10 @@ impl Local {
     /// When the operating system gives none.
     pub fn start() -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        let local = Self { address: listener.local_addr()?, shared: Arc::default() };
+        let local = Self {
+            address: listener.local_addr()?,
+            shared: Arc::default(),
+        };
         let server = local.clone();
         thread::spawn(move || {
             for connection in listener.incoming().flatten() {
@@ -140,12 +143,20 @@ impl Local {
             ("AWS_LAMBDA_RUNTIME_API", self.address.to_string()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.url()),
         ];
-        constant.map(|(name, value)| (name, value.to_owned())).into_iter().chain(own).collect()
+        constant
+            .map(|(name, value)| (name, value.to_owned()))
+            .into_iter()
+            .chain(own)
+            .collect()
     }
 
     /// Slack's next answers at a path.
     pub fn script_slack(&self, path: &str, replies: impl IntoIterator<Item = Reply>) {
-        self.state().slack.entry(path.to_owned()).or_default().extend(replies);
+        self.state()
+            .slack
+            .entry(path.to_owned())
+            .or_default()
+            .extend(replies);
     }
 
     /// Secrets Manager's next answers; the last one stays.
@@ -160,7 +171,11 @@ impl Local {
         let mut state = self.state();
         state.invocations += 1;
         let id = format!("invocation-{}", state.invocations);
-        state.events.push_back(Event { id: id.clone(), payload: payload.to_owned(), limit });
+        state.events.push_back(Event {
+            id: id.clone(),
+            payload: payload.to_owned(),
+            limit,
+        });
         self.shared.changed.notify_all();
         id
     }
@@ -180,7 +195,8 @@ impl Local {
     /// Waits until the function asks for its first event.
     #[must_use]
     pub fn first_poll(&self, patience: Duration) -> bool {
-        self.wait(patience, |state| (state.polls > 0).then_some(())).is_some()
+        self.wait(patience, |state| (state.polls > 0).then_some(()))
+            .is_some()
     }
 
     /// What Slack got so far.
@@ -196,7 +212,10 @@ impl Local {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wait<T>(
@@ -209,7 +228,11 @@ impl Local {
             found = look(state);
             found.is_none()
         };
-        drop(self.shared.changed.wait_timeout_while(self.state(), patience, nothing));
+        drop(
+            self.shared
+                .changed
+                .wait_timeout_while(self.state(), patience, nothing),
+        );
         found
     }
 
@@ -237,7 +260,9 @@ impl Local {
         let Some(event) = self.wait(DAY, |state| state.events.pop_front()) else {
             return Reply::HangUp;
         };
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
         let deadline = (now + event.limit).as_millis();
         let headers = format!(
             "lambda-runtime-aws-request-id: {}\r\nlambda-runtime-deadline-ms: {deadline}\r\nlambda-runtime-invoked-function-arn: arn:aws:lambda:ap-northeast-1:123456789012:function:aurora-connection-audit\r\n",
@@ -249,7 +274,10 @@ impl Local {
     /// `init/error`, `invocation/<id>/response` or `invocation/<id>/error`.
     fn report(&self, path: &str, request: &Request) -> Reply {
         let body = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
-        let outcome = Outcome { failed: path.ends_with("/error"), body };
+        let outcome = Outcome {
+            failed: path.ends_with("/error"),
+            body,
+        };
         let mut state = self.state();
         match path.split('/').nth(1) {
             Some("error") => state.init_error = Some(outcome),
@@ -277,11 +305,18 @@ impl Local {
     fn slack(&self, request: &Request) -> Reply {
         let mut state = self.state();
         let script = state.slack.get_mut(&request.path);
-        let reply = script.and_then(VecDeque::pop_front).unwrap_or_else(|| Reply::status(200, "ok"));
+        let reply = script
+            .and_then(VecDeque::pop_front)
+            .unwrap_or_else(|| Reply::status(200, "ok"));
         let taken = matches!(&reply, Reply::Answer(200, _, body) if body == "ok");
         let payload = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
         let path = request.path.clone();
-        state.posts.push(Post { path, payload, at: Instant::now(), taken });
+        state.posts.push(Post {
+            path,
+            payload,
+            at: Instant::now(),
+            taken,
+        });
         reply
     }
 }
@@ -306,7 +341,9 @@ fn read_request(connection: &TcpStream) -> io::Result<Request> {
     if header(&head, "transfer-encoding").is_some() {
         read_chunks(&mut reader, &mut body)?;
     } else if let Some(length) = header(&head, "content-length") {
-        reader.take(length.parse().unwrap_or(0)).read_to_end(&mut body)?;
+        reader
+            .take(length.parse().unwrap_or(0))
+            .read_to_end(&mut body)?;
     }
     Ok(Request { path, head, body })
 }

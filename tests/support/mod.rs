@@ -1,6 +1,10 @@
 //! Starts the real `bootstrap` among local servers.
 
-#![allow(dead_code, unreachable_pub, reason = "each test crate takes in a part of this")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test crate takes in a part of this"
+)]
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
@@ -46,7 +50,11 @@ impl Function {
         let log = Arc::new(Mutex::new(String::new()));
         collect(process.stdout.take().unwrap(), &log);
         collect(process.stderr.take().unwrap(), &log);
-        Self { local, process, log }
+        Self {
+            local,
+            process,
+            log,
+        }
     }
 
     /// Invokes it and waits for what it makes of the event.
@@ -79,7 +87,11 @@ impl Function {
 
     /// The messages that Slack took.
     pub fn taken(&self) -> Vec<Post> {
-        self.local.posts().into_iter().filter(|post| post.taken).collect()
+        self.local
+            .posts()
+            .into_iter()
+            .filter(|post| post.taken)
+            .collect()
     }
 
     /// What it wrote to stdout and stderr so far.
@@ -113,7 +125,9 @@ fn collect(mut pipe: impl Read + Send + 'static, log: &Arc<Mutex<String>>) {
     thread::spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(length @ 1..) = pipe.read(&mut buffer) {
-            log.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..length]));
+            log.lock()
+                .unwrap()
+                .push_str(&String::from_utf8_lossy(&buffer[..length]));
         }
     });
 }
@@ -134,7 +148,8 @@ pub fn payload(text: &str) -> String {
 pub fn login(user: &str, number: u16) -> String {
     let pid = 1000 + u32::from(number);
     let port = 20_000 + number;
-    let prefix = |names: &str| format!("2026-11-23 09:37:53 UTC:10.0.1.23({port}):{names}:[{pid}]:");
+    let prefix =
+        |names: &str| format!("2026-11-23 09:37:53 UTC:10.0.1.23({port}):{names}:[{pid}]:");
     format!(
         "{received}LOG:  connection received: host=10.0.1.23 port={port}\n{authorized}LOG:  connection authorized: user={user} database=appdb application_name=psql\n",
         received = prefix("[unknown]@[unknown]"),
