@@ -254,7 +254,7 @@ impl Local {
 
     /// Waits for an event, as the Runtime API does.
     fn next_event(&self) -> Reply {
-        const DAY: Duration = Duration::from_secs(86_400);
+        const DAY: Duration = Duration::from_hours(24);
         self.state().polls += 1;
         self.shared.changed.notify_all();
         let Some(event) = self.wait(DAY, |state| state.events.pop_front()) else {

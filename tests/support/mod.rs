@@ -13,11 +13,11 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use aurora_connection_audit::cli::event;
-use aurora_connection_audit::cli::local::{Local, Outcome, Post, WEBHOOK};
+use aurora_connection_audit::cli::local::{Local, Outcome, Post};
 use serde_json::Value;
 
 /// The machine may be busy; nothing waits this long unless a test fails.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What Lambda gives an invocation, unless a test is about running out of it.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -97,6 +97,15 @@ impl Function {
     /// What it wrote to stdout and stderr so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// The log as soon as it holds `text`, or as it is when patience ends.
+    pub fn log_with(&self, text: &str) -> String {
+        let start = Instant::now();
+        while !self.log().contains(text) && start.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.log()
     }
 
     /// Waits for its end.
