@@ -1,5 +1,13 @@
 //! The real `bootstrap` process among local servers: each thing that can happen, once.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::field_reassign_with_default,
+    reason = "tests may"
+)]
+
 mod support;
 
 use std::time::Duration;

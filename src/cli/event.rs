@@ -1,6 +1,7 @@
 //! `event`: log lines as CloudWatch Logs would hand them to the function.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::cloudwatch_logs::{LogData, LogEntry};
@@ -10,8 +11,21 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
 
+use super::preview::print;
+use super::{Failure, input};
+
 /// Lambda takes no longer payload of an asynchronous invocation.
 pub const MAX_PAYLOAD: usize = 1_000_000;
+
+pub(super) fn run(file: Option<&Path>, log_group: &str, log_stream: &str) -> Result<(), Failure> {
+    let text = input::read(file)?;
+    let data = log_data(log_group, log_stream, &text, SystemTime::now());
+    let payload = payload(&data).map_err(Failure::Stdout)?;
+    if payload.len() > MAX_PAYLOAD {
+        return Err(Failure::EventTooLong(payload.len()));
+    }
+    print(&format!("{payload}\n"))
+}
 
 /// The log events of one stream, one for each line of `text`, all of the time `now`.
 #[must_use]
