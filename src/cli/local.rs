@@ -78,8 +78,10 @@ pub struct Post {
     pub payload: Value,
     /// When.
     pub at: Instant,
-    /// Did Slack take it? `false` where the script refused it or was silent.
+    /// Did Slack say that it took it?
     pub taken: bool,
+    /// Does Slack show it? So it may when its answer was lost.
+    pub shown: bool,
 }
 
 impl Reply {
@@ -309,6 +311,7 @@ impl Local {
             .and_then(VecDeque::pop_front)
             .unwrap_or_else(|| Reply::status(200, "ok"));
         let taken = matches!(&reply, Reply::Answer(200, _, body) if body == "ok");
+        let shown = taken || matches!(reply, Reply::Stall | Reply::Cut);
         let payload = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
         let path = request.path.clone();
         state.posts.push(Post {
@@ -316,6 +319,7 @@ impl Local {
             payload,
             at: Instant::now(),
             taken,
+            shown,
         });
         reply
     }

@@ -59,7 +59,7 @@ pub(super) fn run(file: Option<&Path>, prefix: &PrefixFlag) -> Result<(), Failur
     let reading = postgres::read(&text, &settings.log_line_prefix, &mut Announced::default());
     let out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
     let suspicious = write_events(out, &text, &reading.events).map_err(Failure::Stdout)?;
-    tell("could be forged and report nothing", suspicious);
+    tell("may be forged and are left out", suspicious);
     tell(
         "look like connection lines but do not fit --log-line-prefix",
         reading.counts.unparsed,
@@ -135,7 +135,7 @@ fn object<'a>(name: &'static str, event: &'a ConnectionEvent<'a>, line: usize) -
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+#[expect(clippy::ref_option_ref, reason = "serde calls it so")]
 fn is_unknown(text: &Option<&str>) -> bool {
     text.is_none_or(str::is_empty)
 }

@@ -36,15 +36,13 @@ pub(super) fn run(
         return std::fs::write(page, preview::html(&payloads))
             .map_err(|error| Failure::File(page.to_owned(), error));
     }
-    let drawn = if json {
-        payloads
-            .iter()
-            .map(|payload| format!("{payload}\n"))
-            .collect()
-    } else {
-        payloads.iter().map(drawing).collect::<Vec<_>>().join("\n")
-    };
-    print(&drawn)?;
+    for payload in &payloads {
+        print(&if json {
+            format!("{payload}\n")
+        } else {
+            drawing(payload) + "\n"
+        })?;
+    }
     if payloads.is_empty() {
         eprintln!("aurora-connection-audit: nothing in this log would be told");
     }
