@@ -70,12 +70,12 @@ fn the_page_is_self_contained_and_escaped() {
     <div>
     <p class="by"><b>Aurora Connection Audit</b> <i>APP</i> <time>12:00</time></p>
     <h2>🔗 新しい接続</h2>
-    <p><b>Facts</b><br>
-    User: <code>R&amp;D &lt;b&gt; *x*</code><br>
+    <p><b>Facts</b>
+    User: <code>R&amp;D &lt;b&gt; *x*</code>
     A line that has so many words in it that it takes two lines</p>
-    <ul class="fields"><li><b>Instance</b><br>
-    writer-1</li><li><b>Application</b><br>
-    psql</li><li><b>TLS</b><br>
+    <ul class="fields"><li><b>Instance</b>
+    writer-1</li><li><b>Application</b>
+    psql</li><li><b>TLS</b>
     unknown</li></ul>
     <ul class="context"><li><a href="https://example.com/?a=1&amp;b=2">Open</a> | 2024-01-01 12:00:00 JST</li></ul>
     </div>
