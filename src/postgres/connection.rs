@@ -47,6 +47,32 @@ pub struct ConnectionEvent<'a> {
     pub sql_state: Option<&'a str>,
 }
 
+impl ConnectionEvent<'_> {
+    /// An event of which nothing is known but its kind.
+    #[must_use]
+    pub fn of_kind(kind: Kind) -> Self {
+        Self {
+            kind,
+            offset: 0,
+            announced: false,
+            time: None,
+            backend_pid: None,
+            user: None,
+            database: None,
+            host: None,
+            port: None,
+            application_name: None,
+            replication: false,
+            encryption: Encryption::Unknown,
+            auth_method: None,
+            identity: None,
+            session_time: None,
+            reason: None,
+            sql_state: None,
+        }
+    }
+}
+
 /// The kinds of connection event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -60,8 +86,10 @@ pub enum Kind {
     Ready,
     /// A FATAL that ends a backend before it is ready for queries.
     Rejected,
-    /// The first line of a DETAIL that follows a rejection, in [`ConnectionEvent::reason`].
+    /// The DETAIL of the rejection before it, in [`ConnectionEvent::reason`].
     RejectionDetail,
+    /// A FATAL that ends an established session; its `disconnection` follows.
+    Ended,
     /// `disconnection`: an established session ended.
     Disconnected,
     /// Text that looks like a connection line but cannot be one: somebody may be forging
