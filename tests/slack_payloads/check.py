@@ -184,6 +184,7 @@ def received(n):
 
 
 def authorized(n, user, database="appdb", application="psql"):
+    application = re.sub("[^ -~]", "?", application)  # as PostgreSQL does
     message = f"LOG:  connection authorized: user={user} database={database} application_name={application}"
     return received(n) + line(n, user, database, message)
 
