@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -117,4 +118,17 @@ fn markup_is_read_as_slack_reads_it() {
         [Span::Bold("3件".into()), Span::Text(" a".into())]
     );
     assert_eq!(spans("a `b"), [Span::Text("a `b".into())]);
+}
+
+proptest! {
+    /// What a client chose is one piece, whatever is in it, and on one line.
+    #[test]
+    fn a_quoted_value_holds_no_markup(value in "[ -~]{0,40}|[\\n*_`<>&|!:a]{0,12}|\\PC{0,20}") {
+        use mrkdwn::{Span, spans};
+        let quoted = crate::slack::mrkdwn::quoted(&value, 1000);
+        let read = spans(&quoted);
+        let is_one = matches!(read.as_slice(), [Span::Text(text)] if *text == value)
+            || matches!(read.as_slice(), [Span::Code(_)]);
+        prop_assert!(is_one && !quoted.contains('\n'), "{:?}", read);
+    }
 }

@@ -114,15 +114,14 @@ fn lists(
 ) -> Vec<Vec<String>> {
     let mut groups = grouped(connections);
     groups.sort_by_key(|group| {
-        let outcome = OUTCOMES
-            .iter()
-            .position(|outcome| *outcome == group.example.outcome);
-        (
+        let Connection {
             outcome,
-            Reverse(group.count),
-            group.first,
-            group.example.offset,
-        )
+            confirmed,
+            offset,
+            ..
+        } = *group.example;
+        let rank = OUTCOMES.iter().position(|known| *known == outcome);
+        (rank, confirmed, Reverse(group.count), group.first, offset)
     });
     let by_outcome: Vec<&[Group<'_>]> = groups
         .chunk_by(|a, b| a.example.outcome == b.example.outcome)
