@@ -86,6 +86,25 @@ fn without_a_region_or_with_endless_names_there_is_no_link() {
     assert!(!blocks_of(&here).contains("CloudWatch"));
 }
 
+/// The connections that an English message accounts for, shown or left out.
+fn accounted_for(blocks: &str) -> usize {
+    let number = |text: &str| text.parse::<usize>().unwrap();
+    let of_line = |line: &str| {
+        let counted = line
+            .strip_prefix("• *")
+            .and_then(|rest| rest.split_once("×* "));
+        let left_out = line
+            .strip_suffix(" in all)")
+            .filter(|_| line.starts_with("and "));
+        match (counted, left_out) {
+            (Some((count, _)), _) => number(count),
+            (_, Some(rest)) => number(rest.rsplit_once('(').unwrap().1),
+            _ => usize::from(line.starts_with("• ")),
+        }
+    };
+    blocks.lines().map(of_line).sum()
+}
+
 fn any_text() -> impl Strategy<Value = String> {
     let hostile = "[\\x00-\\x20<>&*_~`:@#!|^\u{202e}\u{200b}\u{2028}]{0,63}";
     prop_oneof!["[a-z_]{1,8}", hostile, ".{0,63}", "&{60,2000}"]
@@ -138,6 +157,10 @@ proptest! {
             batch.unparsed = unparsed.unwrap_or_default();
             batch.place.cluster = &cluster;
             check_limits(&payload(&batch));
+        }
+        if connections.len() != 1 {
+            let blocks = blocks(&connections, Language::En);
+            prop_assert_eq!(accounted_for(&blocks), connections.len(), "{}", blocks);
         }
     }
 
