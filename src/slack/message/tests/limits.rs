@@ -40,6 +40,7 @@ pub(super) fn check_limits(payload: &Value) {
             .unwrap_or_else(|| vec![block[key].clone()]);
         assert!((1..=10).contains(&texts.len()));
         for text in &texts {
+            assert_eq!(text["type"] == "mrkdwn", text["verbatim"] == true);
             let units = units(&text["text"]);
             assert!(units <= max, "{units} in {text}");
             total += units;
@@ -49,7 +50,7 @@ pub(super) fn check_limits(payload: &Value) {
 }
 
 #[test]
-fn a_flood_of_refusals_does_not_hide_an_entry() {
+fn a_flood_of_refusals_hides_no_entry() {
     let names: Vec<String> = (0..10_000).map(|n| format!("guess_{n:0>55}")).collect();
     let mut connections: Vec<_> = names
         .iter()
@@ -58,17 +59,22 @@ fn a_flood_of_refusals_does_not_hide_an_entry() {
             ..rejected()
         })
         .collect();
-    connections.insert(5000, connection());
+    let entries = [
+        "psql", "pgAdmin", "dbeaver", "app", "etl", "cron", "metabase", "looker",
+    ];
+    let entry = |name| Connection {
+        application_name: Some(name),
+        ..connection()
+    };
+    connections.extend(entries.map(entry));
     let connections: Vec<_> = connections.iter().collect();
     let message = blocks(&connections, Language::En);
-    assert!(
-        message.contains("🚫 Aurora PostgreSQL: 10000 refused, 1 new connection"),
-        "{message}"
-    );
-    assert!(
-        message.contains("• myuser → mydb · 192.168.1.100 · psql · 12:00:00"),
-        "{message}"
-    );
+    let headline = "🚫 Aurora PostgreSQL: 10000 refused, 8 new connections";
+    assert!(message.contains(headline), "{message}");
+    for name in entries {
+        let line = format!("• myuser → mydb · 192.168.1.100 · {name} · 12:00:00");
+        assert!(message.contains(&line), "{message}");
+    }
     let shown = message.matches("guess_").count();
     assert!(message.contains(&format!("and {0} more groups ({0} in all)", 10_000 - shown)));
 }
