@@ -388,10 +388,12 @@ fn mixed() -> Row {
     )
 }
 
+type Scenario = fn() -> Row;
+
 #[test]
 fn nothing_is_lost_and_nothing_is_untrue() {
     // Fault, and the expected: events, delivered, duplicates, in the failures queue.
-    let scenarios: [(fn() -> Row, [usize; 4]); 22] = [
+    let scenarios: [(Scenario, [usize; 4]); 22] = [
         (nothing_wrong, [3, 3, 0, 0]),
         (rate_limited, [3, 3, 0, 0]),
         (rate_limited_for_good, [3, 0, 0, 3]),
