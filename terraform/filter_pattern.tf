@@ -15,15 +15,18 @@ locals {
     "disconnection: session time", # a FATAL with one after it ended a session; a FATAL without refused a login
   ]
 
-  # The reason of a refusal. Not every DETAIL: those of statements carry bind parameters and values of rows.
+  # The reason under a FATAL. Not every DETAIL: those of statements carry bind parameters and values of rows.
   reason_terms = [
     "DETAIL:  Role",     # "x" does not exist
     "DETAIL:  User",     # has no password, an expired one, no CONNECT privilege
     "DETAIL:  Password", # does not match
     "DETAIL:  Connection matched",
-    "DETAIL:  Client", # certificate verification failed; address resolved to another name
-    "DETAIL:  Could not resolve client",
     "DETAIL:  Only roles with",
+    "DETAIL:  Client IP address", # of log_hostname: what the address resolved to
+    "DETAIL:  Could not resolve client",
+    "DETAIL:  Consistent recovery",
+    "DETAIL:  Hot standby",
+    "DETAIL:  This could be", # evidence of a man in the middle
   ]
 
   terms = concat(local.connection_terms, contains(var.notification.notify_on, "rejected") ? local.reason_terms : [])
