@@ -65,15 +65,14 @@ resource "aws_rds_cluster" "this" {
 }
 
 resource "aws_rds_cluster_instance" "this" {
-  # checkov:skip=CKV_AWS_118: no part of the audit, and needs a role of its own
+  # checkov:skip=CKV_AWS_118: enhanced monitoring is no part of the audit, and needs a role of its own
+  # checkov:skip=CKV_AWS_353: performance insights are no part of the audit
   for_each = aws_rds_cluster.this
 
-  identifier                      = "${each.key}-1"
-  cluster_identifier              = each.value.id
-  engine                          = each.value.engine
-  engine_version                  = each.value.engine_version
-  instance_class                  = "db.serverless"
-  auto_minor_version_upgrade      = true
-  performance_insights_enabled    = true
-  performance_insights_kms_key_id = aws_kms_key.audit.arn
+  identifier                 = "${each.key}-1"
+  cluster_identifier         = each.value.id
+  engine                     = each.value.engine
+  engine_version             = each.value.engine_version
+  instance_class             = "db.serverless"
+  auto_minor_version_upgrade = true
 }
