@@ -26,7 +26,7 @@ locals {
 # stand in one list, and keeps a misspelt key: an object type would drop it, and the rule would match everything.
 locals {
   rule_lists  = ["users", "databases", "hosts", "applications", "clusters", "events"]
-  rule_events = ["authorized", "rejected", "disconnected"]
+  rule_events = ["authorized", "rejected", "disconnected", "suspicious"]
 
   rule_faults = flatten([
     for index, rule in try([for rule in var.notification.rules : rule], []) : [
@@ -46,8 +46,8 @@ locals {
           )
         ], []),
         try([
-          for host in rule.when.hosts : "when.hosts: \"${host}\" is not an address or a CIDR block"
-          if !can(cidrhost(strcontains(host, "/") ? host : "${host}/${strcontains(host, ":") ? 128 : 32}", 0))
+          for host in rule.when.hosts : "when.hosts: \"${host}\" is not an address, a CIDR block or [local]"
+          if host != "[local]" && !can(cidrhost(strcontains(host, "/") ? host : "${host}/${strcontains(host, ":") ? 128 : 32}", 0))
         ], []),
         try([
           for event in rule.when.events : "when.events: \"${event}\" is not one of ${join(", ", local.rule_events)}"

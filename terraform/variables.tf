@@ -88,13 +88,13 @@ variable "notification" {
   }
 
   validation {
-    condition     = var.notification.log_line_prefix == null || can(regex("%p", var.notification.log_line_prefix))
-    error_message = "notification.log_line_prefix must be the cluster's log_line_prefix and contain %p: the process id joins the lines of one connection."
+    condition     = var.notification.log_line_prefix == null || can(regex("^([^%]|%-?[0-9]*[abcdehilLmnpPqQrstuvx]|%%)+$", var.notification.log_line_prefix))
+    error_message = "notification.log_line_prefix must be the cluster's log_line_prefix, such as \"%t:%r:%u@%d:[%p]:\": not empty, and each % followed by one of PostgreSQL's escapes."
   }
 
   validation {
-    condition     = var.notification.metrics_namespace == null || (can(regex("^[0-9A-Za-z._/#:-]{1,255}$", var.notification.metrics_namespace)) && !can(regex("^AWS/", var.notification.metrics_namespace)))
-    error_message = "notification.metrics_namespace takes 1 to 255 letters, digits and ._/#:- and must not begin with AWS/."
+    condition     = var.notification.metrics_namespace == null || (can(regex("^[0-9A-Za-z._/# -][0-9A-Za-z._/#: -]{0,254}$", var.notification.metrics_namespace)) && !can(regex("^AWS/", var.notification.metrics_namespace)))
+    error_message = "notification.metrics_namespace takes 1 to 255 letters, digits, spaces and ._/#:- and begins with neither AWS/ nor a colon."
   }
 }
 

@@ -22,8 +22,15 @@ module "connection_audit" {
     notify_on = ["authorized", "rejected", "disconnected"]
 
     rules = [
-      # Rules of one's own take the place of the default ones, so RDS's own users are ignored here too.
-      { when = { users = ["rdsadmin", "rdsrepladmin", "rdsproxyadmin", "rdstopmgr", "rdswriteforwarduser", "rdshm"] }, then = "ignore" },
+      # Rules of one's own take the place of the default one, so RDS's own users stand here too. Who fails to log in
+      # under their names is told.
+      {
+        when = {
+          users  = ["rdsadmin", "rdsrepladmin", "rdsproxyadmin", "rdstopmgr", "rdswriteforwarduser", "rdshm"]
+          events = ["authorized", "disconnected"]
+        }
+        then = "ignore"
+      },
       { when = { events = ["rejected"] }, then = { channel = "security" } },
       { when = { users = ["postgres", "dba_*"] }, then = { channel = "dba" } },
       { when = { hosts = ["10.0.0.0/16"], applications = ["orders-api"] }, then = "ignore" },

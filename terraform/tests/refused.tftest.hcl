@@ -149,11 +149,21 @@ run "empty_prefix" {
   expect_failures = [var.notification]
 }
 
-run "prefix_without_process_id" {
+run "prefix_with_an_unknown_escape" {
   command = plan
 
   variables {
-    notification = { log_line_prefix = "%t:%r:%u@%d:" }
+    notification = { log_line_prefix = "%t:%z:" }
+  }
+
+  expect_failures = [var.notification]
+}
+
+run "prefix_that_ends_in_a_lone_escape" {
+  command = plan
+
+  variables {
+    notification = { log_line_prefix = "%t:%p:%" }
   }
 
   expect_failures = [var.notification]

@@ -19,10 +19,10 @@ run "every_form_of_a_rule" {
           when = {
             users        = ["rdsadmin", "batch_*"]
             databases    = ["orders_?"]
-            hosts        = ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "2001:db8::7"]
+            hosts        = ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "2001:db8::7", "[local]"]
             applications = ["psql"]
             clusters     = ["orders"]
-            events       = ["authorized", "rejected", "disconnected"]
+            events       = ["authorized", "rejected", "disconnected", "suspicious"]
             tls          = false
           }
           then = "ignore"
