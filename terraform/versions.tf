@@ -1,5 +1,5 @@
 terraform {
-  required_version = ">= 1.9" # optional() with `any`, and preconditions that read other variables
+  required_version = ">= 1.9"
 
   required_providers {
     aws = {

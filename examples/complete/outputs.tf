@@ -3,6 +3,11 @@ output "function_name" {
   value       = module.connection_audit.function_name
 }
 
+output "failures_queue_url" {
+  description = "The queue with what could not be delivered"
+  value       = module.connection_audit.failures_queue_url
+}
+
 output "alarm_topic_arn" {
   description = "The topic to subscribe to"
   value       = aws_sns_topic.alarms.arn

@@ -4,8 +4,9 @@
 #   terraform init
 #   terraform apply -var log_group=/aws/rds/cluster/orders/postgresql
 #
-# Then fill the secret, once:
-#   aws secretsmanager put-secret-value --secret-id "$(terraform output -raw slack_webhook_secret_arn)" --secret-string file://webhook
+# Then fill the secret, once; paste the webhook's URL and end with Ctrl-D:
+#   aws secretsmanager put-secret-value --secret-string file:///dev/stdin \
+#     --secret-id "$(terraform output -raw slack_webhook_secret_arn)"
 
 terraform {
   required_version = ">= 1.9"
@@ -33,4 +34,14 @@ module "connection_audit" {
 output "slack_webhook_secret_arn" {
   description = "The secret to fill with the webhook's URL"
   value       = module.connection_audit.slack_webhook_secret_arn
+}
+
+output "function_name" {
+  description = "Name of the Lambda function"
+  value       = module.connection_audit.function_name
+}
+
+output "failures_queue_url" {
+  description = "The queue with what could not be delivered"
+  value       = module.connection_audit.failures_queue_url
 }
