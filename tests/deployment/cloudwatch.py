@@ -6,7 +6,7 @@ import json
 import pathlib
 import re
 
-LOGS = pathlib.Path(__file__).parent / "logs"
+LOGS = pathlib.Path(__file__).parents[1] / "fixtures/postgres-logs"  # of real servers, PostgreSQL 12 to 18
 
 
 def log_events(path):

@@ -1,8 +1,9 @@
 """No line that the function reports, or needs to tell a forgery, is held back by the subscription's filter pattern.
 
-Usage: test_filter_pattern.py [postgresql.log ...]   (default: logs/kinds.log, each kind of line of real servers, 12 to 18)
+Usage: test_filter_pattern.py [postgresql.log ...]     (default: all in tests/fixtures)
 """
 
+import functools
 import itertools
 import json
 import pathlib
@@ -14,7 +15,7 @@ from checks import check, conclude
 from cloudwatch import LOGS, any_term, log_events, passes
 
 MODULE = pathlib.Path(__file__).parents[2] / "terraform"
-EVENTS = ["authorized", "rejected", "disconnected"]
+EVENTS = ("authorized", "rejected", "disconnected")
 
 # With log_error_verbosity=verbose an SQLSTATE stands before the message.
 SEVERITY = re.compile(r"\b(LOG|FATAL|ERROR|WARNING|NOTICE|INFO|DEBUG):  (?:[0-9A-Z]{5}: )?")
@@ -23,6 +24,7 @@ CONNECTION = re.compile(
 )
 
 
+@functools.cache
 def derived_pattern(notify_on):
     variables = {"log_groups": {"orders": "/aws/rds/cluster/orders/postgresql"}, "notification": {"notify_on": notify_on}}
     answer = subprocess.run(
@@ -36,14 +38,14 @@ def derived_pattern(notify_on):
 
 def needed(records, notify_on):
     """The records that must pass: those of connections, every FATAL, and the reason under a FATAL."""
-    last = None
+    after_fatal = False
     for record in records:
-        severity = SEVERITY.search(record)
-        if severity:
-            last = severity[1]
-            if last == "FATAL" or CONNECTION.match(record, severity.end()):
+        severities = list(SEVERITY.finditer(record))  # more than one where a name or a statement forges a line
+        if severities:
+            after_fatal = any(severity[1] == "FATAL" for severity in severities)
+            if after_fatal or any(CONNECTION.match(record, severity.end()) for severity in severities):
                 yield record
-        elif "DETAIL:  " in record and last == "FATAL" and "rejected" in notify_on:
+        elif "DETAIL:  " in record and after_fatal and "rejected" in notify_on:
             yield record
 
 
@@ -85,5 +87,5 @@ def main(paths):
 
 
 if __name__ == "__main__":
-    main([pathlib.Path(argument) for argument in sys.argv[1:]] or [LOGS / "kinds.log"])
+    main([pathlib.Path(argument) for argument in sys.argv[1:]] or sorted(LOGS.glob("*/*/postgresql.log")))
     conclude()
