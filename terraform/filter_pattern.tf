@@ -1,4 +1,4 @@
-# CloudWatch Logs sends the log events that contain one of these terms; the rest costs nothing.
+# CloudWatch Logs sends the log events that contain one of these terms, and no other.
 #
 # A term is a part of the message itself. What precedes it depends on log_line_prefix, and with
 # log_error_verbosity=verbose an SQLSTATE stands between the severity and the message.

@@ -112,30 +112,29 @@ def webhook(slack, channel):
     return f"http://{slack.address}/services/{channel}/{TOKEN}"
 
 
-def deployed_function(stacks, aws, name="aurora-connection-audit"):
-    """The function's configuration and its program, taken out of the local AWS."""
-    function = aws.client("lambda").get_function(FunctionName=name)
+def deployed(name, stacks, aws, log_group):
+    """Program and configuration of the function, and the filter before it, taken out of the local AWS."""
+    function = aws.client("lambda").get_function(FunctionName="aurora-connection-audit")
+    configuration, given = function["Configuration"], stacks / "result/lambda.zip"
     code = urllib.request.urlopen(function["Code"]["Location"]).read()
-    given = (stacks / "result/lambda.zip").read_bytes()
-    check("the deployed zip is the given one", code == given and function["Configuration"]["CodeSha256"] == sha256_base64(given))
-    with zipfile.ZipFile(stacks / "result/lambda.zip") as archive:
-        check("the zip holds bootstrap and nothing else", archive.namelist() == ["bootstrap"], archive.namelist())
-    bootstrap = os.environ.get("BOOTSTRAP") or unpacked_bootstrap(stacks / "result/lambda.zip", stacks)
-    return bootstrap, function["Configuration"]
+    check(f"{name}: the zip is deployed", code == given.read_bytes() and configuration["CodeSha256"] == sha256_base64(code))
+    with zipfile.ZipFile(given) as archive:
+        check(f"{name}: the zip holds bootstrap and nothing else", archive.namelist() == ["bootstrap"], archive.namelist())
+    [subscription] = aws.subscription_filters(log_group)
+    check(f"{name}: the subscription goes to the function", subscription["destinationArn"] == configuration["FunctionArn"])
+    bootstrap = os.environ.get("BOOTSTRAP") or unpacked_bootstrap(given, stacks)
+    return bootstrap, configuration, any_term(subscription["filterPattern"])
 
 
 def sha256_base64(data):
     return base64.b64encode(hashlib.sha256(data).digest()).decode()
 
 
-def deliver(stacks, aws, log_group):
+def deliver(function, aws, filtered=True):
     """Real PostgreSQL lines, through the subscription's filter, to the function. Returns what it answered and logged."""
-    [subscription] = aws.subscription_filters(log_group)
-    bootstrap, configuration = deployed_function(stacks, aws)
-    check("the subscription goes to the function", subscription["destinationArn"] == configuration["FunctionArn"])
-    terms = any_term(subscription["filterPattern"])
-    events = [event for event in real_log_events() if passes(terms, event)]
-    payloads = [control_message(), payload(log_group, events)]
+    bootstrap, configuration, terms = function
+    events = [event for event in real_log_events() if passes(terms, event) or not filtered]
+    payloads = [control_message(), payload(LOG_GROUP, events)]
     return run_function(bootstrap, configuration, aws.environment, payloads)
 
 
@@ -159,18 +158,22 @@ def simple(stacks, aws, slack):
     before = aws.contents()
     apply("simple", stack, log_group=LOG_GROUP)
 
-    answers, empty_log = deliver(stacks, aws, LOG_GROUP)
+    function = deployed("simple", stacks, aws, LOG_GROUP)
+    answers, empty_log = deliver(function, aws)
     check("simple: with an empty secret the function does not start", answers[-1][0] in ("init/error", "exited"), (answers, empty_log))
 
     _, secret_arn, _ = terraform(stack, "output", "-raw", "slack_webhook_secret_arn")
     aws.client("secretsmanager").put_secret_value(SecretId=secret_arn.strip(), SecretString=webhook(slack, "all"))
-    answers, log = deliver(stacks, aws, LOG_GROUP)
+    answers, log = deliver(function, aws)
     check("simple: every batch is answered", [kind for kind, _ in answers] == ["response", "response"], (answers, log))
     [message] = texts(slack, "all") or [""]
     check("simple: one message, in Japanese, with the cluster's name", "orders" in message and "接続" in message, message)
     for name in ("app_user", "no_such_role", "postgres", "10.0.1.23", "10.0.9.23"):
         check(f"simple: the message names {name}", name in message, message)
     check("simple: RDS's own user is not reported", "PostgreSQL JDBC Driver" not in message, message)
+
+    deliver(function, aws, filtered=False)
+    check("simple: without the filter the message is the same", texts(slack, "all") == [message, message], texts(slack, "all"))
 
     empty_plan("simple, with the secret filled", stack, log_group=LOG_GROUP)
     destroy("simple", stack, aws, before, log_group=LOG_GROUP)
@@ -185,7 +188,7 @@ def complete(stacks, aws, slack):
     variables = {"slack_webhooks": webhooks, "region": aws.environment["AWS_REGION"]}
     apply("complete", stack, **variables)
 
-    answers, log = deliver(stacks, aws, LOG_GROUP)
+    answers, log = deliver(deployed("complete", stacks, aws, LOG_GROUP), aws)
     check("complete: every batch is answered", [kind for kind, _ in answers] == ["response", "response"], (answers, log))
     arrived = {channel: texts(slack, channel) for channel in ("default", "dba", "security")}
     check("complete: one message for each channel", all(len(messages) == 1 for messages in arrived.values()), arrived)
