@@ -8,7 +8,6 @@ import secrets
 import shutil
 import socket
 import subprocess
-import sys
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -112,7 +111,7 @@ def webhook(slack, channel):
     return f"http://{slack.address}/services/{channel}/{TOKEN}"
 
 
-def deployed(name, stacks, aws, log_group):
+def deployed(name, stacks, aws):
     """Program and configuration of the function, and the filter before it, taken out of the local AWS."""
     function = aws.client("lambda").get_function(FunctionName="aurora-connection-audit")
     configuration, given = function["Configuration"], stacks / "result/lambda.zip"
@@ -120,7 +119,7 @@ def deployed(name, stacks, aws, log_group):
     check(f"{name}: the zip is deployed", code == given.read_bytes() and configuration["CodeSha256"] == sha256_base64(code))
     with zipfile.ZipFile(given) as archive:
         check(f"{name}: the zip holds bootstrap and nothing else", archive.namelist() == ["bootstrap"], archive.namelist())
-    [subscription] = aws.subscription_filters(log_group)
+    [subscription] = aws.subscription_filters(LOG_GROUP)
     check(f"{name}: the subscription goes to the function", subscription["destinationArn"] == configuration["FunctionArn"])
     bootstrap = os.environ.get("BOOTSTRAP") or unpacked_bootstrap(given, stacks)
     return bootstrap, configuration, any_term(subscription["filterPattern"])
@@ -158,7 +157,7 @@ def simple(stacks, aws, slack):
     before = aws.contents()
     apply("simple", stack, log_group=LOG_GROUP)
 
-    function = deployed("simple", stacks, aws, LOG_GROUP)
+    function = deployed("simple", stacks, aws)
     answers, empty_log = deliver(function, aws)
     check("simple: with an empty secret the function does not start", answers[-1][0] in ("init/error", "exited"), (answers, empty_log))
 
@@ -188,7 +187,7 @@ def complete(stacks, aws, slack):
     variables = {"slack_webhooks": webhooks, "region": aws.environment["AWS_REGION"]}
     apply("complete", stack, **variables)
 
-    answers, log = deliver(deployed("complete", stacks, aws, LOG_GROUP), aws)
+    answers, log = deliver(deployed("complete", stacks, aws), aws)
     check("complete: every batch is answered", [kind for kind, _ in answers] == ["response", "response"], (answers, log))
     arrived = {channel: texts(slack, channel) for channel in ("default", "dba", "security")}
     check("complete: one message for each channel", all(len(messages) == 1 for messages in arrived.values()), arrived)
