@@ -85,41 +85,64 @@ fn runs(folder: &Path) -> Vec<PathBuf> {
     runs
 }
 
-/// CloudWatch may cut a log anywhere between two lines. What a name forges then stands alone in a
-/// batch: it may be reported, but never as confirmed.
+/// CloudWatch may cut a log between any two log events, a log event being a line that begins as
+/// the prefix does, with the lines behind it. What a name forges then stands alone in a batch: it
+/// may be reported, but never as confirmed.
 #[test]
 fn confirms_nothing_false_however_the_log_is_cut() {
-    let folder = folder();
-    for lines in [1, 2, 7, 100] {
-        let (mut rows, mut wrong, mut unconfirmed) = (0, Vec::new(), 0);
-        for run in runs(&folder) {
+    for size in [1, 2, 7, 100] {
+        let mut count = Cut::default();
+        for run in runs(&folder()) {
             let log = Log::of(&run);
-            let mut announced = Announced::default();
-            let mut truth = truth(&run);
-            rows += truth.values().map(Vec::len).sum::<usize>();
-            let ends: Vec<usize> = log.text.match_indices('\n').map(|(at, _)| at + 1).collect();
-            let mut start = 0;
-            for end in ends.chunks(lines).filter_map(|chunk| chunk.last()) {
-                let reading = read(&log.text[start..*end], &log.prefix, &mut announced);
-                start = *end;
-                for event in reading.events.iter().filter(|event| is_compared(event)) {
-                    if event.announced {
-                        let mut outcome = Outcome::default();
-                        let rows = truth.entry(event.kind).or_default();
-                        match_event(event, rows, &log.setting, &mut outcome);
-                        wrong.append(&mut outcome.wrong);
-                    } else {
-                        unconfirmed += 1;
-                    }
-                }
+            if log.announces && log.prefix.has_names() && log.prefix.has_process() {
+                read_in_batches(&log, size, truth(&run), &mut count);
             }
         }
-        println!(
-            "{lines:3} lines a batch: {rows} rows, {unconfirmed} unconfirmed, {} wrong",
-            wrong.len()
-        );
-        assert!(wrong.is_empty(), "{lines} lines a batch: {wrong:#?}");
+        println!("{size:3} log events a batch: {count:?}");
+        assert!(count.wrong.is_empty(), "{:#?}", count.wrong);
+        // A record that a cut goes through cannot be read: it is reported as suspicious.
+        assert!(count.missing == 0 || count.suspicious > 0, "{count:?}");
     }
+}
+
+#[derive(Debug, Default)]
+struct Cut {
+    rows: usize,
+    confirmed: usize,
+    unconfirmed: usize,
+    suspicious: usize,
+    missing: usize,
+    wrong: Vec<String>,
+}
+
+fn read_in_batches(log: &Log, size: usize, mut truth: HashMap<Kind, Vec<Row>>, count: &mut Cut) {
+    let ends = log.text.match_indices('\n').map(|(at, _)| at + 1);
+    let ends: Vec<usize> = ends
+        .filter(|end| log.prefix.head(&log.text[*end..]).is_some() || *end == log.text.len())
+        .collect();
+    count.rows += truth.values().map(Vec::len).sum::<usize>();
+    let mut announced = Announced::default();
+    let mut start = 0;
+    for end in ends.chunks(size).filter_map(|chunk| chunk.last()) {
+        let reading = read(&log.text[start..*end], &log.prefix, &mut announced);
+        start = *end;
+        for event in &reading.events {
+            count.suspicious += usize::from(event.kind == Kind::Suspicious);
+            if !is_compared(event) {
+                continue;
+            }
+            if !event.announced {
+                count.unconfirmed += 1;
+                continue;
+            }
+            count.confirmed += 1;
+            let mut outcome = Outcome::default();
+            let rows = truth.entry(event.kind).or_default();
+            match_event(event, rows, &log.setting, &mut outcome);
+            count.wrong.append(&mut outcome.wrong);
+        }
+    }
+    count.missing += truth.values().map(Vec::len).sum::<usize>();
 }
 
 fn folder() -> PathBuf {
@@ -141,6 +164,8 @@ struct Log {
     text: String,
     setting: String,
     prefix: LogLinePrefix,
+    /// Does the server write `connection received`?
+    announces: bool,
 }
 
 impl Log {
@@ -155,6 +180,7 @@ impl Log {
         Self {
             text: String::from_utf8_lossy(&log).into_owned(),
             setting: setting.to_owned(),
+            announces: !settings.contains("log_connections = 'authorization'"),
             prefix: LogLinePrefix::compile(setting).unwrap(),
         }
     }
