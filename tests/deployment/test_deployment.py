@@ -75,7 +75,8 @@ def faults_are_named(stacks):
     rules = [{"when": {}, "then": "ignore"}, {"when": {"user": ["x"], "hosts": ["db.example"]}, "then": "drop"}]
     status, output, _ = terraform(own, "plan", rules=json.dumps(rules))
     named = ['rules[1]: when has no key "user"', 'when.hosts: "db.example" is not an address', "then must be \"ignore\""]
-    check("plan names each fault of the rules, with the rule", status == 1 and all(name in words(output) for name in named), output)
+    each = all(name in words(output) for name in named)
+    check("plan names each fault of the rules, with the rule", status == 1 and each, output)
 
     many = [{"when": {"users": [f"service_{number:03}"]}, "then": "ignore"} for number in range(90)]
     status, output, _ = terraform(own, "plan", rules=json.dumps(many))
@@ -159,7 +160,11 @@ def simple(stacks, aws, slack):
 
     function = deployed("simple", stacks, aws)
     answers, empty_log = deliver(function, aws)
-    check("simple: with an empty secret the function does not start", answers[-1][0] in ("init/error", "exited"), (answers, empty_log))
+    kind, said = answers[-1]
+    check(
+        "simple: with an empty secret the function does not start, and says why",
+        kind == "init/error" and "put-secret-value" in said, (answers, empty_log),
+    )
 
     _, secret_arn, _ = terraform(stack, "output", "-raw", "slack_webhook_secret_arn")
     aws.client("secretsmanager").put_secret_value(SecretId=secret_arn.strip(), SecretString=webhook(slack, "all"))

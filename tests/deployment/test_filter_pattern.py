@@ -1,5 +1,8 @@
 """No line that the function reports, or needs to tell a forgery, is held back by the subscription's filter pattern.
 
+A name with line feeds cuts its own line into pieces, of which those with a term pass: the function then tells of a
+suspected forgery, as it does when a batch ends between the pieces.
+
 Usage: test_filter_pattern.py [postgresql.log ...]     (default: all in tests/fixtures)
 """
 
