@@ -1,5 +1,5 @@
 # The clusters, as they must be for the audit: the parameter group writes the lines, the export brings them to
-# CloudWatch Logs. They scale to zero when nobody is connected.
+# CloudWatch Logs. They are made in the default VPC, and scale to zero when nobody is connected.
 
 locals {
   clusters = toset(["orders", "ledger"])

@@ -5,9 +5,9 @@
 #
 # BOOTSTRAP   the function built for this machine; without it the zip's own is started, which needs an arm64 machine
 # LAMBDA_ZIP  what is deployed
-# SCRATCH     what it writes; the virtual environment in it is kept for the next time
+# SCRATCH     where it writes: run/, made anew each time, and venv/, which is kept
 #
-# Needs: Terraform >= 1.11, Python 3 with venv, git, zip. Takes about four minutes.
+# Needs: Terraform >= 1.11, Python 3 with venv, git, zip. Takes about five minutes.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -29,12 +29,14 @@ BOOTSTRAP=${BOOTSTRAP:+$(realpath "$BOOTSTRAP")}
 [ -n "$BOOTSTRAP" ] || [ "$(uname -m)" = aarch64 ] || fail "the zip's bootstrap is for arm64: name one for this machine in BOOTSTRAP"
 
 mkdir -p "${SCRATCH:=target/deployment}"
-SCRATCH=$(realpath "$SCRATCH")
-find "$SCRATCH" -mindepth 1 -maxdepth 1 ! -name venv -exec rm -rf {} +
-[ -x "$SCRATCH/venv/bin/python" ] || python3 -m venv "$SCRATCH/venv"
-"$SCRATCH/venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
+venv=$(realpath "$SCRATCH")/venv
+SCRATCH=$(realpath "$SCRATCH")/run
+rm -rf "$SCRATCH"
+mkdir "$SCRATCH"
+[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+"$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
 
 eval "$("$here/terraform-mirror.sh" "$SCRATCH")"
 terraform -chdir=terraform init -backend=false -input=false -no-color >/dev/null
-"$SCRATCH/venv/bin/python" "$here/test_filter_pattern.py"
-exec "$SCRATCH/venv/bin/python" "$here/test_deployment.py"
+"$venv/bin/python" "$here/test_filter_pattern.py"
+exec "$venv/bin/python" "$here/test_deployment.py"
