@@ -14,8 +14,9 @@ tools=$PWD/target/lambda-tools
 fail() { echo "${0##*/}: $*" >&2; exit 1; }
 
 install_tools() {
-  [[ -x $tools/bin/pip ]] || python3 -m venv "$tools"
-  "$tools/bin/pip" install --quiet --disable-pip-version-check ziglang==0.16.0 cargo-zigbuild==0.22.3
+  [[ -x $tools/bin/python ]] || python3 -m venv "$tools"
+  "$tools/bin/python" -m pip install --quiet --disable-pip-version-check \
+    ziglang==0.16.0 cargo-zigbuild==0.22.3 # pip does nothing when it has them
 }
 
 # Prints the options with which cargo gets a standard library for the target.
