@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use crate::postgres::connection::Tls;
+use crate::postgres::connection::Encryption;
 
 /// What a person is told: one entry, attempt or departure.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,8 +32,8 @@ pub struct Connection<'a> {
     pub application_name: Option<&'a str>,
     /// A connection of a walsender.
     pub replication: bool,
-    /// `None`: not known. `Some(None)`: the line says that there is no TLS.
-    pub tls: Option<Option<Tls<'a>>>,
+    /// How the connection is encrypted.
+    pub encryption: Encryption<'a>,
     /// Method of `pg_hba.conf` that let the client in.
     pub auth_method: Option<&'a str>,
     /// What the client proved to be; differs from the user for certificates, Kerberos, peer.

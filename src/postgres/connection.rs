@@ -33,8 +33,8 @@ pub struct ConnectionEvent<'a> {
     pub application_name: Option<&'a str>,
     /// A connection of a walsender.
     pub replication: bool,
-    /// Encryption, when the line states it beyond doubt.
-    pub tls: Option<Tls<'a>>,
+    /// How the connection is encrypted, when the line states it beyond doubt.
+    pub encryption: Encryption<'a>,
     /// `method=` of `connection authenticated`: the method of `pg_hba.conf`.
     pub auth_method: Option<&'a str>,
     /// `identity=` of `connection authenticated`.
@@ -67,6 +67,20 @@ pub enum Kind {
     /// Text that looks like a connection line but cannot be one: somebody may be forging
     /// log lines. Nothing in it is a fact but the offset.
     Suspicious,
+}
+
+/// What a line says about encryption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Encryption<'a> {
+    /// Nothing, or nothing beyond doubt: an application name can imitate ` SSL enabled (…)`.
+    #[default]
+    Unknown,
+    /// The connection is in plain text.
+    Plain,
+    /// TLS.
+    Tls(Tls<'a>),
+    /// GSSAPI encryption.
+    Gss,
 }
 
 /// ` SSL enabled (protocol=…, cipher=…, bits=…)`.
