@@ -60,8 +60,10 @@ pub enum Kind {
     Ready,
     /// A FATAL that ends a backend before it is ready for queries.
     Rejected,
-    /// The first line of a DETAIL that follows a rejection, in [`ConnectionEvent::reason`].
+    /// The DETAIL of the rejection before it, in [`ConnectionEvent::reason`].
     RejectionDetail,
+    /// A FATAL that ends an established session; its `disconnection` follows.
+    Ended,
     /// `disconnection`: an established session ended.
     Disconnected,
     /// Text that looks like a connection line but cannot be one: somebody may be forging

@@ -1,0 +1,204 @@
+//! The backends that a log has announced, and how far each has come.
+//!
+//! Anybody who reaches the port can put whole forged lines into the log through the names of a
+//! failed login. What nobody can forge is `connection received`: it is written before the client
+//! has sent a name. It ties a client's address and port to the process id of its backend.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+
+use super::connection::{ConnectionEvent, Kind};
+use super::log_line_prefix::PrefixFields;
+use super::names::{self, Known};
+
+/// As many backends are remembered; about 120 bytes each. Aurora allows 5000 connections.
+const MOST_BACKENDS: usize = 8192;
+
+/// Backends known from `connection received`, across the batches of one log.
+#[derive(Debug, Default)]
+pub struct Announced {
+    keys: RandomState,
+    backends: HashMap<u64, Backend>,
+    /// In the order of their announcements, with the serial number of each.
+    order: VecDeque<(u64, u64)>,
+    of_pid: HashMap<u32, u64>,
+    batch: u32,
+    announcements: u64,
+    /// Has this log shown `connection authorized` lines?
+    authorizations: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Backend {
+    pid: Option<u32>,
+    announcement: u64,
+    batch: u32,
+    known: Known,
+    authenticated: Option<Seen>,
+    authorized: Option<Seen>,
+    rejected: Option<Seen>,
+    disconnected: Option<Seen>,
+}
+
+/// A line that was seen, and in which batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    batch: u32,
+    line: u32,
+}
+
+/// What is known of the backend that a line claims to come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// It was announced, with the names that its lines gave it.
+    Announced {
+        known: Known,
+        /// Its user has passed all checks but the last.
+        authorized: bool,
+    },
+    /// It was not announced.
+    Unannounced,
+    /// Its client was announced for another process, or its process for another client.
+    False,
+}
+
+impl Announced {
+    /// To be called before each batch: CloudWatch may deliver the lines of an earlier one again.
+    pub(super) fn begin_batch(&mut self) {
+        self.batch = self.batch.wrapping_add(1);
+    }
+
+    /// What is known of the backend that `prefix` names.
+    pub(super) fn claim(&self, prefix: &PrefixFields<'_>) -> Claim {
+        let Some(key) = self.key(prefix) else {
+            return Claim::Unannounced;
+        };
+        match self.backends.get(&key) {
+            Some(backend) if differ(backend.pid, prefix.backend_pid) => Claim::False,
+            Some(backend) => Claim::Announced {
+                known: backend.known,
+                authorized: backend.authorized.is_some(),
+            },
+            None if self.process_is_busy(prefix.backend_pid) => Claim::False,
+            None => Claim::Unannounced,
+        }
+    }
+
+    /// Was the client of `prefix` announced, for whatever process?
+    pub(super) fn knows_client(&self, prefix: &PrefixFields<'_>) -> bool {
+        self.key(prefix)
+            .is_some_and(|key| self.backends.contains_key(&key))
+    }
+
+    /// Has this log shown `connection authorized` lines?
+    pub(super) fn shows_authorizations(&self) -> bool {
+        self.authorizations
+    }
+
+    /// Takes note of `event`, which `line` reports. `false`: it cannot follow what the backend has
+    /// said before, so that one of the two lines is no work of PostgreSQL's.
+    pub(super) fn note(
+        &mut self,
+        event: &ConnectionEvent<'_>,
+        prefix: &PrefixFields<'_>,
+        line: &str,
+    ) -> bool {
+        self.authorizations |= event.kind == Kind::Authorized;
+        let Some(key) = self.key(prefix) else {
+            return true;
+        };
+        if event.kind == Kind::Received {
+            self.announce(key, prefix.backend_pid);
+            return true;
+        }
+        let now = Seen {
+            batch: self.batch,
+            line: (names::fingerprint(line) >> 32) as u32,
+        };
+        self.backends
+            .get_mut(&key)
+            .is_none_or(|backend| backend.note(event, now))
+    }
+
+    fn announce(&mut self, key: u64, pid: Option<u32>) {
+        self.announcements += 1;
+        self.order.push_back((key, self.announcements));
+        let backend = Backend {
+            pid,
+            announcement: self.announcements,
+            batch: self.batch,
+            ..Backend::default()
+        };
+        self.backends.insert(key, backend);
+        if let Some(pid) = pid {
+            self.of_pid.insert(pid, key);
+        }
+        while self.order.len() > MOST_BACKENDS {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((key, announcement)) = self.order.pop_front() else {
+            return;
+        };
+        let same = |backend: &Backend| backend.announcement == announcement;
+        if self.backends.get(&key).is_some_and(same)
+            && let Some(pid) = self.backends.remove(&key).and_then(|backend| backend.pid)
+            && self.of_pid.get(&pid) == Some(&key)
+        {
+            self.of_pid.remove(&pid);
+        }
+    }
+
+    /// Was the process announced for a client in this batch or the one before, and still lives?
+    fn process_is_busy(&self, pid: Option<u32>) -> bool {
+        pid.and_then(|pid| self.of_pid.get(&pid))
+            .and_then(|key| self.backends.get(key))
+            .is_some_and(|backend| {
+                self.batch.wrapping_sub(backend.batch) <= 1
+                    && backend.rejected.is_none()
+                    && backend.disconnected.is_none()
+            })
+    }
+
+    /// `host(port)` names a connection by itself; a host or `[local]` needs the process as well.
+    fn key(&self, prefix: &PrefixFields<'_>) -> Option<u64> {
+        match (prefix.remote, prefix.backend_pid) {
+            (Some(remote), _) if remote.ends_with(')') => Some(self.keys.hash_one(remote)),
+            (remote, Some(pid)) => Some(self.keys.hash_one((remote, pid))),
+            (_, None) => None,
+        }
+    }
+}
+
+impl Backend {
+    fn note(&mut self, event: &ConnectionEvent<'_>, now: Seen) -> bool {
+        // Lines of a backend come in this order; none of them comes twice.
+        let (slot, later) = match event.kind {
+            Kind::Authenticated => (
+                &mut self.authenticated,
+                [self.authorized, self.rejected, self.disconnected],
+            ),
+            Kind::Authorized => (&mut self.authorized, [self.rejected, self.disconnected, None]),
+            Kind::Rejected => (&mut self.rejected, [self.disconnected, None, None]),
+            Kind::Disconnected => (&mut self.disconnected, [None; 3]),
+            _ => return true,
+        };
+        let fits = match *slot {
+            None => later.iter().all(Option::is_none),
+            Some(seen) => seen.batch != now.batch && seen.line == now.line,
+        };
+        if fits {
+            *slot = Some(now);
+            let of = |name: Option<&str>| name.map(names::fingerprint);
+            self.known.user = self.known.user.or(of(event.user.as_deref()));
+            self.known.database = self.known.database.or(of(event.database.as_deref()));
+        }
+        fits
+    }
+}
+
+fn differ(announced: Option<u32>, claimed: Option<u32>) -> bool {
+    announced.is_some() && claimed.is_some() && announced != claimed
+}

@@ -1,0 +1,146 @@
+//! The words PostgreSQL opens its log lines and messages with. Nothing a client chose is a token.
+
+use logos::Logos;
+
+/// What stands between the prefix and the text of a line, always with two spaces.
+///
+/// `send_message_to_server_log` in `elog.c`: `appendStringInfo(&buf, "%s:  ", …)`.
+#[derive(Logos, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// A connection line, or one of many other reports.
+    #[token("LOG:  ")]
+    Log,
+    /// The server process ends.
+    #[token("FATAL:  ")]
+    Fatal,
+    /// Why: belongs to the line before it.
+    #[token("DETAIL:  ")]
+    Detail,
+    /// Where in SQL or in a procedure: only lines that SQL caused have it.
+    #[token("CONTEXT:  ")]
+    #[token("STATEMENT:  ")]
+    #[token("QUERY:  ")]
+    FromSql,
+    /// Anything else.
+    #[token("DEBUG:  ")]
+    #[token("INFO:  ")]
+    #[token("NOTICE:  ")]
+    #[token("WARNING:  ")]
+    #[token("ERROR:  ")]
+    #[token("PANIC:  ")]
+    #[token("HINT:  ")]
+    #[token("LOCATION:  ")]
+    #[token("BACKTRACE:  ")]
+    Other,
+}
+
+/// How a message about a connection begins; each variant quotes PostgreSQL's format string.
+#[derive(Logos, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// `connection received: host=%s port=%s` or `connection received: host=%s`
+    #[token("connection received: host=")]
+    Received,
+    /// `connection authenticated: identity="%s" method=%s (%s:%d)`
+    #[token("connection authenticated: identity=\"")]
+    AuthenticatedIdentity,
+    /// `connection authenticated: user="%s" method=%s (%s:%d)`
+    #[token("connection authenticated: user=\"")]
+    AuthenticatedUser,
+    /// `connection authorized: user=%s database=%s`
+    #[token("connection authorized: user=")]
+    Authorized,
+    /// `replication connection authorized: user=%s`
+    #[token("replication connection authorized: user=")]
+    ReplicationAuthorized,
+    /// `connection ready: setup total=%.3f ms, fork=%.3f ms, authentication=%.3f ms`
+    #[token("connection ready: setup total=")]
+    Ready,
+    /// `disconnection: session time: %d:%02d:%02d.%03d user=%s database=%s host=%s%s%s`
+    #[token("disconnection: session time: ")]
+    Disconnection,
+
+    /// `… authentication failed for user "%s"`, `auth_failed` in `auth.c`
+    #[token("authentication failed for user \"")]
+    #[token("\"trust\" authentication failed for user \"")]
+    #[token("Ident authentication failed for user \"")]
+    #[token("Peer authentication failed for user \"")]
+    #[token("password authentication failed for user \"")]
+    #[token("GSSAPI authentication failed for user \"")]
+    #[token("SSPI authentication failed for user \"")]
+    #[token("PAM authentication failed for user \"")]
+    #[token("BSD authentication failed for user \"")]
+    #[token("LDAP authentication failed for user \"")]
+    #[token("certificate authentication failed for user \"")]
+    #[token("RADIUS authentication failed for user \"")]
+    #[token("OAuth bearer authentication failed for user \"")]
+    AuthenticationFailed,
+    /// `no pg_hba.conf entry for host "%s", user "%s", database "%s", %s`
+    #[token("no pg_hba.conf entry for host \"")]
+    #[token("pg_hba.conf rejects connection for host \"")]
+    NotInHba,
+    /// `no pg_hba.conf entry for replication connection from host "%s", user "%s", %s`
+    #[token("no pg_hba.conf entry for replication connection from host \"")]
+    #[token("pg_hba.conf rejects replication connection for host \"")]
+    ReplicationNotInHba,
+    /// `role "%s" does not exist`, `role "%s" is not permitted to log in`,
+    /// `too many connections for role "%s"`
+    #[token("role \"")]
+    #[token("too many connections for role \"")]
+    Role,
+    /// `database "%s" does not exist`, `database "%s" is not currently accepting connections`,
+    /// `permission denied for database "%s"`, `too many connections for database "%s"`
+    #[token("database \"")]
+    #[token("permission denied for database \"")]
+    #[token("too many connections for database \"")]
+    Database,
+    /// `permission denied to start WAL sender` and its older forms
+    #[token("must be superuser or replication role to start walsender")]
+    #[token("permission denied to start WAL sender")]
+    #[token("number of requested standby connections exceeds ")]
+    WalSender,
+    /// `terminating connection due to …` and the other ends of an established session
+    #[token("terminating connection ")]
+    #[token("terminating walsender process ")]
+    #[token("connection to client lost")]
+    #[token("invalid frontend message type ")]
+    SessionEnd,
+}
+
+/// The words of ` SSL enabled (…)`.
+#[derive(Logos, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsWord {
+    /// Opens the first field.
+    #[token(" SSL enabled (protocol=")]
+    Protocol,
+    /// Opens the second field.
+    #[token(", cipher=")]
+    Cipher,
+    /// Opens the third field.
+    #[token(", bits=")]
+    Bits,
+    /// Opens the fourth field, which PostgreSQL 12 and 13 write.
+    #[token(", compression=")]
+    Compression,
+    /// A value.
+    #[regex("[A-Za-z0-9_.-]+")]
+    Value,
+    /// The end.
+    #[token(")")]
+    Close,
+}
+
+/// The severity that `text` starts with, and the text behind it.
+#[must_use]
+pub fn severity(text: &str) -> Option<(Severity, &str)> {
+    let mut lexer = Severity::lexer(text);
+    let severity = lexer.next()?.ok()?;
+    Some((severity, lexer.remainder()))
+}
+
+/// The opening that `message` starts with, and the text behind it.
+#[must_use]
+pub fn opening(message: &str) -> Option<(Opening, &str)> {
+    let mut lexer = Opening::lexer(message);
+    let opening = lexer.next()?.ok()?;
+    Some((opening, lexer.remainder()))
+}

@@ -1,0 +1,426 @@
+//! The messages about connections: each is held against the prefix of its line.
+//!
+//! PostgreSQL copies names into messages as they are, with one change: a line feed becomes a line
+//! feed and a tab (`append_with_tabs` in `elog.c`).
+
+use std::time::Duration;
+
+use super::connection::{ConnectionEvent, Encryption, Kind};
+use super::lexer::{self, Opening, Severity};
+use super::log_line_prefix::{LogLine, PrefixFields};
+use super::names::{self, Known, Names, UNKNOWN};
+use super::suffix;
+
+/// What one reading of a line amounts to.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Said<'a> {
+    /// A connection event, and the message names the user or database of the prefix.
+    Event(ConnectionEvent<'a>),
+    /// A FATAL whose message names nobody, so that nothing confirms how the prefix was read.
+    Unnamed(ConnectionEvent<'a>),
+    /// Something else.
+    Nothing,
+    /// A line that SQL caused, in part or whole: it tells that the line before it is no
+    /// connection line.
+    FromSql,
+    /// The message contradicts the prefix, so the line was read wrongly or is forged.
+    Contradiction,
+}
+
+/// What the message of `line` says; `known` is what earlier lines of the backend said.
+#[must_use]
+pub(super) fn read<'a>(line: &LogLine<'a>, known: Known) -> Said<'a> {
+    match line.severity {
+        Severity::Log => log(line, known),
+        Severity::Fatal => fatal(line, known),
+        Severity::Detail => Said::Unnamed(ConnectionEvent {
+            reason: Some(names::without_tabs(line.message)),
+            ..event(Kind::RejectionDetail, &line.prefix)
+        }),
+        Severity::FromSql => Said::FromSql,
+        Severity::Other => Said::Nothing,
+    }
+}
+
+/// The message without the SQLSTATE that `log_error_verbosity = verbose` puts before it.
+fn without_sql_state(message: &str) -> &str {
+    match message.split_at_checked(7) {
+        Some((state, rest))
+            if state.ends_with(": ")
+                && state
+                    .bytes()
+                    .take(5)
+                    .all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase()) =>
+        {
+            rest
+        }
+        _ => message,
+    }
+}
+
+fn log<'a>(line: &LogLine<'a>, known: Known) -> Said<'a> {
+    let Some((opening, rest)) = lexer::opening(without_sql_state(line.message)) else {
+        return Said::Nothing;
+    };
+    let prefix = &line.prefix;
+    let read = match opening {
+        Opening::Received => received(rest, prefix),
+        Opening::AuthenticatedIdentity => authenticated(rest, prefix, known, true),
+        Opening::AuthenticatedUser => authenticated(rest, prefix, known, false),
+        Opening::Authorized => authorized(rest, prefix, known),
+        Opening::ReplicationAuthorized => replication_authorized(rest, prefix, known),
+        Opening::Ready => ready(rest, prefix),
+        Opening::Disconnection => disconnection(rest, prefix, known),
+        _ => return Said::Nothing,
+    };
+    read.map_or(Said::Contradiction, Said::Event)
+}
+
+/// An event with what the prefix says, names excepted: those need a message that confirms them.
+fn event<'a>(kind: Kind, prefix: &PrefixFields<'a>) -> ConnectionEvent<'a> {
+    ConnectionEvent {
+        kind,
+        offset: 0,
+        announced: false,
+        time: None,
+        backend_pid: prefix.backend_pid,
+        user: None,
+        database: None,
+        host: prefix.host,
+        port: prefix.port,
+        application_name: None,
+        replication: false,
+        encryption: Encryption::Unknown,
+        auth_method: None,
+        identity: None,
+        session_time: None,
+        reason: None,
+        sql_state: prefix.sql_state,
+    }
+}
+
+/// `host=%s port=%s` or `host=%s`; nothing may stand behind it.
+fn received<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<ConnectionEvent<'a>> {
+    let unnamed = |name: Option<&str>| name.is_none_or(|name| name == UNKNOWN);
+    if !unnamed(prefix.user) || !unnamed(prefix.database) {
+        return None;
+    }
+    let (host, port) = host_and_port(rest, prefix)?;
+    Some(ConnectionEvent {
+        host,
+        port,
+        ..event(Kind::Received, prefix)
+    })
+}
+
+/// `%s port=%s` or `%s`, the same as in the prefix.
+fn host_and_port<'a>(
+    text: &'a str,
+    prefix: &PrefixFields<'a>,
+) -> Option<(Option<&'a str>, Option<u16>)> {
+    let (host, port) = match text.split_once(" port=") {
+        Some((host, port)) => (host, Some(port)),
+        None => (text, None),
+    };
+    if host.is_empty() || host.contains(char::is_whitespace) {
+        return None;
+    }
+    let number = match port {
+        None | Some("???") => None,
+        Some(digits) => Some(digits.parse::<u16>().ok()?),
+    };
+    let host = Some(host).filter(|host| *host != "???");
+    let agrees = match prefix.remote {
+        None => true,
+        Some(remote) if remote.ends_with(')') => prefix.host == host && prefix.port == number,
+        Some(_) => prefix.host == host,
+    };
+    agrees.then_some((host, number))
+}
+
+/// `identity="%s" method=%s (%s:%d)` or `user="%s" method=%s (%s:%d)`, behind the first quote.
+fn authenticated<'a>(
+    rest: &'a str,
+    prefix: &PrefixFields<'a>,
+    known: Known,
+    is_identity: bool,
+) -> Option<ConnectionEvent<'a>> {
+    let (name, behind) = rest.rsplit_once("\" method=")?;
+    let (method, hba_line) = behind.split_once(" (")?;
+    let (_, line_number) = hba_line.strip_suffix(')')?.rsplit_once(':')?;
+    let words = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if !method.bytes().all(words) || line_number.parse::<u32>().is_err() {
+        return None;
+    }
+    // For these methods `set_authn_id` in `auth.c` takes the user name itself.
+    let names_user = !is_identity
+        || matches!(
+            method,
+            "scram-sha-256" | "md5" | "password" | "pam" | "bsd" | "radius"
+        );
+    let names = if names_user {
+        names::user_only(name, prefix, known)?
+    } else {
+        Names::default()
+    };
+    Some(ConnectionEvent {
+        user: names.user,
+        database: names.database,
+        auth_method: Some(method),
+        identity: is_identity.then(|| names::without_tabs(name)),
+        ..event(Kind::Authenticated, prefix)
+    })
+}
+
+/// `user=%s database=%s[ application_name=%s][ SSL enabled (…)][ GSS (…)]`, behind `user=`.
+fn authorized<'a>(
+    rest: &'a str,
+    prefix: &PrefixFields<'a>,
+    known: Known,
+) -> Option<ConnectionEvent<'a>> {
+    let over_socket = prefix.host == Some("[local]");
+    let (names, suffix) = names::user_and_database(rest, prefix, known, &|behind| {
+        suffix::read(behind, over_socket)
+    })?;
+    let suffix = suffix.unwrap_or_default();
+    Some(ConnectionEvent {
+        user: names.user,
+        database: names.database,
+        application_name: suffix.application_name,
+        encryption: suffix.encryption,
+        ..event(Kind::Authorized, prefix)
+    })
+}
+
+/// `user=%s[ application_name=%s][ SSL enabled (…)][ GSS (…)]`, behind `user=`. The database of a
+/// logical walsender stands in the prefix alone.
+fn replication_authorized<'a>(
+    rest: &'a str,
+    prefix: &PrefixFields<'a>,
+    known: Known,
+) -> Option<ConnectionEvent<'a>> {
+    let over_socket = prefix.host == Some("[local]");
+    let (names, suffix) = names::user_then(rest, prefix, known, &|behind| {
+        suffix::read(behind, over_socket)
+    })?;
+    let suffix = suffix.unwrap_or_default();
+    Some(ConnectionEvent {
+        user: names.user,
+        database: names.database,
+        application_name: suffix.application_name,
+        encryption: suffix.encryption,
+        replication: true,
+        ..event(Kind::Authorized, prefix)
+    })
+}
+
+/// `%.3f ms, fork=%.3f ms, authentication=%.3f ms`, behind `setup total=`.
+fn ready<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<ConnectionEvent<'a>> {
+    let (total, rest) = rest.split_once(" ms, fork=")?;
+    let (fork, rest) = rest.split_once(" ms, authentication=")?;
+    let authentication = rest.strip_suffix(" ms")?;
+    for number in [total, fork, authentication] {
+        let digits = |byte: u8| byte.is_ascii_digit() || byte == b'.';
+        if number.is_empty() || !number.bytes().all(digits) {
+            return None;
+        }
+    }
+    Some(with_names_of_prefix(event(Kind::Ready, prefix), prefix))
+}
+
+/// `%d:%02d:%02d.%03d user=%s database=%s host=%s[ port=%s]`, behind `session time: `. A physical
+/// walsender has an empty database here.
+fn disconnection<'a>(
+    rest: &'a str,
+    prefix: &PrefixFields<'a>,
+    known: Known,
+) -> Option<ConnectionEvent<'a>> {
+    let (duration, rest) = rest.split_once(" user=")?;
+    let (named, remote) = rest.rsplit_once(" host=")?;
+    let (host, port) = host_and_port(remote, prefix)?;
+    let names = match named.strip_suffix(" database=") {
+        Some(user) if prefix.database.is_none_or(|name| name == UNKNOWN) => {
+            let names = names::user_only(user, prefix, known)?;
+            Names {
+                database: None,
+                ..names
+            }
+        }
+        _ => {
+            names::user_and_database(named, prefix, known, &|behind| {
+                behind.is_empty().then_some(())
+            })?
+            .0
+        }
+    };
+    Some(ConnectionEvent {
+        user: names.user,
+        database: names.database,
+        host,
+        port,
+        application_name: prefix
+            .application_name
+            .filter(|name| !name.is_empty() && *name != UNKNOWN),
+        session_time: Some(session_time(duration)?),
+        ..event(Kind::Disconnected, prefix)
+    })
+}
+
+/// `%d:%02d:%02d.%03d`: hours of any number of digits.
+fn session_time(text: &str) -> Option<Duration> {
+    let (hours, rest) = text.split_once(':')?;
+    let (minutes, rest) = rest.split_once(':')?;
+    let (seconds, milliseconds) = rest.split_once('.')?;
+    if minutes.len() != 2 || seconds.len() != 2 || milliseconds.len() != 3 {
+        return None;
+    }
+    let number = |text: &str| text.parse::<u64>().ok();
+    let whole = number(hours)?
+        .checked_mul(3600)?
+        .checked_add(number(minutes)? * 60 + number(seconds)?)?;
+    Some(Duration::from_secs(whole) + Duration::from_millis(number(milliseconds)?))
+}
+
+fn fatal<'a>(line: &LogLine<'a>, known: Known) -> Said<'a> {
+    let message = without_sql_state(line.message);
+    let prefix = &line.prefix;
+    let rejected = |names: Names<'a>| ConnectionEvent {
+        user: names.user,
+        database: names.database,
+        reason: Some(names::without_tabs(message)),
+        ..event(Kind::Rejected, prefix)
+    };
+    let unnamed = || {
+        let event = with_names_of_prefix(rejected(Names::default()), prefix);
+        // Only these messages quote text of the client in which a line feed can stand.
+        let quotes = ["invalid value for parameter ", "unrecognized configuration parameter ", "--"];
+        if message.contains('\n') && !quotes.iter().any(|opening| message.starts_with(opening)) {
+            return Said::Contradiction;
+        }
+        Said::Unnamed(event)
+    };
+    let Some((opening, rest)) = lexer::opening(message) else {
+        return unnamed();
+    };
+    let named = match opening {
+        Opening::AuthenticationFailed => authentication_failed(rest, prefix, known).map(rejected),
+        Opening::NotInHba => not_in_hba(rest, prefix, known).map(|(names, encryption)| {
+            ConnectionEvent {
+                encryption,
+                ..rejected(names)
+            }
+        }),
+        Opening::ReplicationNotInHba => {
+            replication_not_in_hba(rest, prefix, known).map(|(names, encryption)| ConnectionEvent {
+                encryption,
+                replication: true,
+                ..rejected(names)
+            })
+        }
+        // A start-up option can name another role or database than the client's own.
+        Opening::Role => match quoted(rest).and_then(|name| names::user_only(name, prefix, known)) {
+            Some(names) => Some(rejected(names)),
+            None => return unnamed(),
+        },
+        Opening::Database => {
+            match quoted(rest).and_then(|name| names::database_only(name, prefix, known)) {
+                Some(names) => Some(rejected(names)),
+                None => return unnamed(),
+            }
+        }
+        Opening::WalSender => Some(ConnectionEvent {
+            replication: true,
+            ..with_names_of_prefix(rejected(Names::default()), prefix)
+        }),
+        Opening::SessionEnd => {
+            return match unnamed() {
+                Said::Unnamed(event) => Said::Unnamed(ConnectionEvent {
+                    kind: Kind::Ended,
+                    ..event
+                }),
+                other => other,
+            };
+        }
+        _ => return unnamed(),
+    };
+    named.map_or(Said::Contradiction, Said::Event)
+}
+
+/// `%s"` or `%s": host rejected`, behind the first quote.
+fn authentication_failed<'a>(
+    rest: &'a str,
+    prefix: &PrefixFields<'a>,
+    known: Known,
+) -> Option<Names<'a>> {
+    let name = [
+        "\"",
+        "\": host rejected",
+        "\": invalid authentication method",
+    ]
+    .iter()
+    .find_map(|ending| rest.strip_suffix(ending))?;
+    names::user_only(name, prefix, known)
+}
+
+/// `%s", user "%s", database "%s", %s`, behind the first quote.
+fn not_in_hba<'a>(
+    rest: &'a str,
+    prefix: &PrefixFields<'a>,
+    known: Known,
+) -> Option<(Names<'a>, Encryption<'a>)> {
+    let (_, rest) = rest.split_once("\", user \"")?;
+    let (rest, encryption) = encryption_at_end(rest)?;
+    let names = names::quoted_pair(rest.strip_suffix('"')?, prefix, known)?;
+    Some((names, encryption))
+}
+
+/// `%s", user "%s", %s`, behind the first quote.
+fn replication_not_in_hba<'a>(
+    rest: &'a str,
+    prefix: &PrefixFields<'a>,
+    known: Known,
+) -> Option<(Names<'a>, Encryption<'a>)> {
+    let (_, rest) = rest.split_once("\", user \"")?;
+    let (rest, encryption) = encryption_at_end(rest)?;
+    let names = names::user_only(rest.strip_suffix('"')?, prefix, known)?;
+    Some((names, encryption))
+}
+
+/// `, no encryption` and its kin; servers built without TLS and GSSAPI write none.
+fn encryption_at_end(text: &str) -> Option<(&str, Encryption<'static>)> {
+    if text.ends_with('"') {
+        return Some((text, Encryption::Plain));
+    }
+    let (text, words) = text.rsplit_once(", ")?;
+    let encryption = match words {
+        "no encryption" | "SSL off" => Encryption::Plain,
+        "SSL encryption" | "SSL on" => Encryption::Unknown,
+        "GSS encryption" => Encryption::Gss,
+        _ => return None,
+    };
+    Some((text, encryption))
+}
+
+/// `%s"` and one of the endings of the messages about roles and databases.
+fn quoted(rest: &str) -> Option<&str> {
+    [
+        "\" does not exist",
+        "\" is not permitted to log in",
+        "\" is not currently accepting connections",
+        "\"",
+    ]
+    .iter()
+    .find_map(|ending| rest.strip_suffix(ending))
+}
+
+/// For messages that name nobody.
+fn with_names_of_prefix<'a>(
+    event: ConnectionEvent<'a>,
+    prefix: &PrefixFields<'a>,
+) -> ConnectionEvent<'a> {
+    ConnectionEvent {
+        user: names::known_name(prefix.user),
+        database: names::known_name(prefix.database),
+        ..event
+    }
+}

@@ -1,0 +1,233 @@
+//! User and database names: in a message as in the prefix, or taken from the message alone.
+//!
+//! A message does not quote names in a way that tells where they end: `user=a database=b
+//! database=c` has two readings. The prefix decides, or what earlier lines of the same backend
+//! said; where neither does, the names are not known.
+
+use std::borrow::Cow;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+
+use super::log_line_prefix::{LONGEST_NAME, PrefixFields};
+
+/// The names of a line, as the client sent them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Names<'a> {
+    /// Role name.
+    pub(super) user: Option<Cow<'a, str>>,
+    /// Database name.
+    pub(super) database: Option<Cow<'a, str>>,
+}
+
+/// Fingerprints of the names that earlier lines of a backend gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Known {
+    /// Of the role name.
+    pub(super) user: Option<u64>,
+    /// Of the database name.
+    pub(super) database: Option<u64>,
+}
+
+impl Known {
+    /// Could a backend with these fingerprints have these names?
+    #[must_use]
+    pub(super) fn allows(self, user: Option<&str>, database: Option<&str>) -> bool {
+        let agrees = |known: Option<u64>, name: Option<&str>| match (known, name) {
+            (Some(known), Some(name)) => known == fingerprint(name),
+            _ => true,
+        };
+        agrees(self.user, user) && agrees(self.database, database)
+    }
+}
+
+/// A keyed hash, so that nobody can choose two names with the same one.
+#[must_use]
+pub(super) fn fingerprint(name: &str) -> u64 {
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    KEYS.hash_one(name)
+}
+
+/// Undoes `append_with_tabs`.
+#[must_use]
+pub(super) fn without_tabs(text: &str) -> Cow<'_, str> {
+    if text.contains("\n\t") {
+        Cow::Owned(text.replace("\n\t", "\n"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// What stands behind `name` in `message`, where each line feed of a name has a tab behind it.
+fn behind<'a>(message: &'a str, name: &str) -> Option<&'a str> {
+    let mut rest = message;
+    for (index, line) in name.split('\n').enumerate() {
+        if index > 0 {
+            rest = rest.strip_prefix("\n\t")?;
+        }
+        rest = rest.strip_prefix(line)?;
+    }
+    Some(rest)
+}
+
+/// What PostgreSQL writes for a name that it does not know.
+pub(super) const UNKNOWN: &str = "[unknown]";
+
+/// A name of the prefix that no message confirms: `[unknown]` stands for none, though a role or
+/// database could be called so, and the server's own processes have an empty one.
+pub(super) fn known_name(name: Option<&str>) -> Option<Cow<'_, str>> {
+    name.filter(|name| *name != UNKNOWN && !name.is_empty())
+        .map(Cow::Borrowed)
+}
+
+/// Is this no longer than a name can be? A byte that is not UTF-8 stands here as U+FFFD.
+fn is_name(text: &str) -> bool {
+    let bytes = |character: char| match character {
+        char::REPLACEMENT_CHARACTER => 1,
+        other => other.len_utf8(),
+    };
+    text.len() <= LONGEST_NAME || text.chars().map(bytes).sum::<usize>() <= LONGEST_NAME
+}
+
+/// `%s`: the message names the user and nothing else; the database stands in the prefix.
+pub(super) fn user_only<'a>(
+    text: &'a str,
+    prefix: &PrefixFields<'a>,
+    known: Known,
+) -> Option<Names<'a>> {
+    let nothing = |rest: &str| rest.is_empty().then_some(());
+    user_then(text, prefix, known, &nothing).map(|(names, _)| names)
+}
+
+/// `%s` and a tail: the message names the user; the database stands in the prefix.
+pub(super) fn user_then<'a, T: PartialEq>(
+    text: &'a str,
+    prefix: &PrefixFields<'a>,
+    known: Known,
+    tail: &impl Fn(&'a str) -> Option<T>,
+) -> Option<(Names<'a>, Option<T>)> {
+    let mut readings = Readings::new(known);
+    for (user, rest) in splits(text, prefix.user) {
+        if let Some(tail) = tail(rest) {
+            readings.add(Some(user), known_name(prefix.database), tail);
+        }
+    }
+    readings.outcome()
+}
+
+/// `%s`: the message names the database and nothing else; the user stands in the prefix.
+pub(super) fn database_only<'a>(
+    text: &'a str,
+    prefix: &PrefixFields<'a>,
+    known: Known,
+) -> Option<Names<'a>> {
+    let mut readings = Readings::new(known);
+    for (database, rest) in splits(text, prefix.database) {
+        if rest.is_empty() {
+            readings.add(known_name(prefix.user), Some(database), ());
+        }
+    }
+    readings.outcome().map(|(names, _)| names)
+}
+
+/// `%s database=%s` and a tail.
+pub(super) fn user_and_database<'a, T: PartialEq>(
+    text: &'a str,
+    prefix: &PrefixFields<'a>,
+    known: Known,
+    tail: &impl Fn(&'a str) -> Option<T>,
+) -> Option<(Names<'a>, Option<T>)> {
+    pair(text, " database=", prefix, known, tail)
+}
+
+/// `%s", database "%s`
+pub(super) fn quoted_pair<'a>(
+    text: &'a str,
+    prefix: &PrefixFields<'a>,
+    known: Known,
+) -> Option<Names<'a>> {
+    let nothing = |rest: &str| rest.is_empty().then_some(());
+    pair(text, "\", database \"", prefix, known, &nothing).map(|(names, _)| names)
+}
+
+fn pair<'a, T: PartialEq>(
+    text: &'a str,
+    between: &str,
+    prefix: &PrefixFields<'a>,
+    known: Known,
+    tail: &impl Fn(&'a str) -> Option<T>,
+) -> Option<(Names<'a>, Option<T>)> {
+    let mut readings = Readings::new(known);
+    for (user, rest) in splits_at(text, between, prefix.user) {
+        for (database, rest) in splits(rest, prefix.database) {
+            if let Some(tail) = tail(rest) {
+                readings.add(Some(user.clone()), Some(database), tail);
+            }
+        }
+    }
+    readings.outcome()
+}
+
+/// Every way to cut `text` into a name, `between`, and a rest; one at most when the name is known.
+fn splits_at<'a>(
+    text: &'a str,
+    between: &str,
+    name: Option<&'a str>,
+) -> Vec<(Cow<'a, str>, &'a str)> {
+    if let Some(name) = name {
+        let rest = behind(text, name).and_then(|rest| rest.strip_prefix(between));
+        return rest.map(|rest| (Cow::Borrowed(name), rest)).into_iter().collect();
+    }
+    text.match_indices(between)
+        .filter_map(|(at, _)| Some((text.get(..at)?, text.get(at + between.len()..)?)))
+        .map(|(name, rest)| (without_tabs(name), rest))
+        .collect()
+}
+
+/// Every way to cut `text` into a name and what can stand behind a name.
+fn splits<'a>(text: &'a str, name: Option<&'a str>) -> Vec<(Cow<'a, str>, &'a str)> {
+    if let Some(name) = name {
+        let rest = behind(text, name);
+        return rest.map(|rest| (Cow::Borrowed(name), rest)).into_iter().collect();
+    }
+    let openings = [" application_name=", " SSL enabled (", " GSS ("];
+    openings
+        .iter()
+        .flat_map(|opening| text.match_indices(opening))
+        .map(|(at, _)| at)
+        .chain([text.len()])
+        .filter_map(|at| text.split_at_checked(at))
+        .map(|(name, rest)| (without_tabs(name), rest))
+        .collect()
+}
+
+/// The readings of one message: what all of them share is known, the rest is not.
+struct Readings<'a, T> {
+    known: Known,
+    first: Option<(Names<'a>, Option<T>)>,
+}
+
+impl<'a, T: PartialEq> Readings<'a, T> {
+    fn new(known: Known) -> Self {
+        Self { known, first: None }
+    }
+
+    fn add(&mut self, user: Option<Cow<'a, str>>, database: Option<Cow<'a, str>>, tail: T) {
+        let short = |name: &Option<Cow<'a, str>>| name.as_deref().is_none_or(is_name);
+        let allowed = self.known.allows(user.as_deref(), database.as_deref());
+        if !allowed || !short(&user) || !short(&database) {
+            return;
+        }
+        match &mut self.first {
+            None => self.first = Some((Names { user, database }, Some(tail))),
+            Some((names, first_tail)) => {
+                names.user.take_if(|first| user.as_ref() != Some(first));
+                names.database.take_if(|first| database.as_ref() != Some(first));
+                first_tail.take_if(|first| *first != tail);
+            }
+        }
+    }
+
+    fn outcome(self) -> Option<(Names<'a>, Option<T>)> {
+        self.first
+    }
+}

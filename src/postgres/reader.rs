@@ -1,0 +1,462 @@
+//! A log text becomes connection events.
+//!
+//! The text is cut at line feeds alone. A *segment* starts at a line that begins as the prefix
+//! does, and holds every line up to the next such line. A record is one segment, or several: a
+//! name with a line feed in it can imitate the start of a record. It is read when the whole of it
+//! fits PostgreSQL's format, when its names stand in the message as in the prefix, and when its
+//! client and process were announced together by `connection received`.
+
+use std::collections::VecDeque;
+
+use super::backends::{Announced, Claim};
+use super::connection::{ConnectionEvent, Encryption, Kind};
+use super::log_line_prefix::{Head, LogLine, LogLinePrefix, PrefixFields};
+use super::message::{self, Said};
+use super::names::Known;
+use super::time_stamp;
+
+/// The connection events of a text, in its order, and what else it held.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reading<'a> {
+    /// In the order of the lines.
+    pub events: Vec<ConnectionEvent<'a>>,
+    /// What the text held.
+    pub counts: LineCounts,
+}
+
+/// What a text held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LineCounts {
+    /// Lines, cut at line feeds.
+    pub lines: usize,
+    /// Records that the prefix can read.
+    pub records: usize,
+    /// Lines that belong to the record before them.
+    pub continuations: usize,
+    /// Lines that look like connection lines, in a form that the prefix cannot read.
+    pub unparsed: usize,
+}
+
+/// Reads `text`, whose records stand behind `prefix`; `announced` carries what earlier texts of
+/// the same log said.
+#[must_use]
+pub fn read<'a>(text: &'a str, prefix: &LogLinePrefix, announced: &mut Announced) -> Reading<'a> {
+    announced.begin_batch();
+    let mut reader = Reader {
+        prefix,
+        announced,
+        segments: Segments::new(text, prefix),
+        reading: Reading::default(),
+        garbage_until: 0,
+    };
+    while let Some(segment) = reader.segments.pop() {
+        reader.segment(&segment);
+    }
+    let mut reading = reader.reading;
+    reading.counts.lines = reader.segments.lines;
+    reading.counts.continuations += reader.segments.continuations;
+    reading
+}
+
+struct Reader<'a, 'r> {
+    prefix: &'r LogLinePrefix,
+    announced: &'r mut Announced,
+    segments: Segments<'a, 'r>,
+    reading: Reading<'a>,
+    /// A segment that starts before this offset may be part of one that could not be read.
+    garbage_until: usize,
+}
+
+/// A record as it was read.
+struct Record<'a> {
+    said: Said<'a>,
+    prefix: PrefixFields<'a>,
+    claim: Claim,
+    /// Segments behind the first one that belong to it.
+    joined: usize,
+}
+
+impl<'a> Reader<'a, '_> {
+    fn segment(&mut self, segment: &Segment<'a>) {
+        let Some(head) = &segment.head else {
+            self.stray_lines(segment);
+            return;
+        };
+        let mut misread = false;
+        match self.record(segment, head, &mut misread) {
+            Some(record) => {
+                let text = self.segments.drop_next(segment, record.joined);
+                self.reading.counts.records += 1;
+                self.take(segment.start, text, record);
+            }
+            None => self.garbage(segment, head, misread),
+        }
+    }
+
+    /// Lines that no record stands before.
+    fn stray_lines(&mut self, segment: &Segment<'a>) {
+        for line in self.segments.text(segment.start, segment.end).split('\n') {
+            if line.starts_with('\t') {
+                self.reading.counts.continuations += 1;
+            } else if looks_like_connection(line) {
+                self.reading.counts.unparsed += 1;
+            }
+        }
+    }
+
+    /// The record that starts with `segment`: one segment, or as many as begin where names of its
+    /// prefix can still stand. `misread` tells that readings were found, all of them wrong.
+    fn record(
+        &self,
+        segment: &Segment<'a>,
+        head: &Head<'a>,
+        misread: &mut bool,
+    ) -> Option<Record<'a>> {
+        let mut best = None;
+        let mut end = segment.end;
+        for joined in 0.. {
+            let found = self.reading(segment, head, end, joined, misread);
+            if rank(found.as_ref()) > rank(best.as_ref()) {
+                best = found;
+            }
+            let next = self.segments.peek(joined);
+            let next = next.filter(|next| next.start < self.names_end(segment, head));
+            match next {
+                Some(next) if !is_final(best.as_ref()) => end = next.end,
+                _ => break,
+            }
+        }
+        best
+    }
+
+    /// Where the last name in the prefix of `segment` ends at the latest.
+    fn names_end(&self, segment: &Segment<'a>, head: &Head<'a>) -> usize {
+        let text = self.segments.text(segment.start, segment.end);
+        // A byte that is not UTF-8 has become U+FFFD, three bytes long.
+        let widest = if text.contains(char::REPLACEMENT_CHARACTER) {
+            3
+        } else {
+            1
+        };
+        segment.start + head.length() + self.prefix.longest_names(widest)
+    }
+
+    /// The best reading of the text from `segment` to the byte `end`.
+    fn reading(
+        &self,
+        segment: &Segment<'a>,
+        head: &Head<'a>,
+        end: usize,
+        joined: usize,
+        misread: &mut bool,
+    ) -> Option<Record<'a>> {
+        let mut best: Option<Record<'a>> = None;
+        let behind_head = end - segment.start - head.length();
+        self.prefix.readings(head, behind_head, &mut |line| {
+            let (said, claim) = self.claimed(&line);
+            if said == Said::Contradiction {
+                *misread = true;
+                return true;
+            }
+            let record = Record {
+                said,
+                prefix: line.prefix,
+                claim,
+                joined,
+            };
+            match &mut best {
+                Some(best) if rank(Some(best)) == rank(Some(&record)) => best.keep_common(&record),
+                best if rank(best.as_ref()) < rank(Some(&record)) => *best = Some(record),
+                _ => {}
+            }
+            true
+        });
+        best
+    }
+
+    /// What `line` says, held against what its backend said before.
+    fn claimed(&self, line: &LogLine<'a>) -> (Said<'a>, Claim) {
+        let claim = self.announced.claim(&line.prefix);
+        let known = match claim {
+            Claim::Announced { known, .. } => known,
+            _ => Known::default(),
+        };
+        let said = message::read(line, known);
+        match &said {
+            // Clients come with ports, and backends with process ids, that others had before.
+            Said::Event(event) if event.kind == Kind::Received => (said, Claim::Unannounced),
+            _ if claim == Claim::False => (Said::Contradiction, claim),
+            _ if known.allows(line.prefix.user, line.prefix.database) => (said, claim),
+            _ => (Said::Contradiction, claim),
+        }
+    }
+
+    fn take(&mut self, start: usize, text: &'a str, record: Record<'a>) {
+        let announced = matches!(record.claim, Claim::Announced { .. });
+        let (Said::Event(mut event) | Said::Unnamed(mut event)) = record.said else {
+            return;
+        };
+        event.offset = start;
+        event.time = record.prefix.time.and_then(time_of);
+        event.announced = announced || !self.prefix.has_names();
+        match event.kind {
+            Kind::RejectionDetail => {
+                let is_of = |last: &ConnectionEvent<'_>| {
+                    last.kind == Kind::Rejected
+                        && (last.backend_pid, last.host, last.port)
+                            == (event.backend_pid, event.host, event.port)
+                };
+                if self.reading.events.last().is_some_and(is_of) {
+                    self.reading.events.push(event);
+                }
+                return;
+            }
+            Kind::Ended => match record.claim {
+                Claim::Announced { authorized: false, .. }
+                    if self.announced.shows_authorizations() =>
+                {
+                    event.kind = Kind::Rejected;
+                }
+                _ => return,
+            },
+            Kind::Rejected if !self.is_client(&record.prefix, announced) => return,
+            _ => {}
+        }
+        let announced = announced || event.kind == Kind::Received;
+        let stray = !announced && start < self.garbage_until;
+        if stray
+            || self.is_from_sql(&event, &record.prefix)
+            || !self.announced.note(&event, &record.prefix, text)
+        {
+            self.suspect(start, &record.prefix);
+        } else {
+            event.announced |= announced;
+            self.reading.events.push(event);
+        }
+    }
+
+    /// Is this the line of a client's backend, and not of the server's own processes?
+    fn is_client(&self, prefix: &PrefixFields<'_>, announced: bool) -> bool {
+        announced
+            || if self.prefix.has_remote() {
+                prefix.host.is_some() || prefix.port.is_some()
+            } else {
+                prefix.user.is_some_and(|user| !user.is_empty())
+            }
+    }
+
+    /// `RAISE LOG` can write the text of any message; PostgreSQL then adds CONTEXT and STATEMENT.
+    fn is_from_sql(&self, event: &ConnectionEvent<'_>, prefix: &PrefixFields<'_>) -> bool {
+        if event.kind == Kind::Rejected {
+            return false;
+        }
+        let Some((next, head)) = self
+            .segments
+            .peek(0)
+            .and_then(|next| Some((next, next.head.as_ref()?)))
+        else {
+            return false;
+        };
+        let text = self.segments.text(next.start, next.end);
+        if head.remote() != prefix.remote && head.remote().is_some()
+            || !FROM_SQL.iter().any(|tag| text.contains(tag))
+        {
+            return false;
+        }
+        let record = self.record(next, head, &mut false);
+        record.is_some_and(|record| {
+            record.said == Said::FromSql
+                && record.prefix.remote == prefix.remote
+                && record.prefix.backend_pid == prefix.backend_pid
+        })
+    }
+
+    /// A segment that starts like a record and cannot be read as one.
+    fn garbage(&mut self, segment: &Segment<'a>, head: &Head<'a>, misread: bool) {
+        self.garbage_until = self.names_end(segment, head);
+        if !looks_like_connection(self.segments.text(segment.start, segment.end)) {
+            return;
+        }
+        if misread || self.announced.knows_client(&head.fields()) {
+            self.suspect(segment.start, &head.fields());
+        } else {
+            self.reading.counts.unparsed += 1;
+        }
+    }
+
+    /// Something here is not PostgreSQL's work. The client is a fact when it was announced.
+    fn suspect(&mut self, start: usize, prefix: &PrefixFields<'a>) {
+        let known = self.announced.knows_client(prefix);
+        self.reading.events.push(ConnectionEvent {
+            kind: Kind::Suspicious,
+            offset: start,
+            announced: false,
+            time: prefix.time.and_then(time_of),
+            backend_pid: None,
+            user: None,
+            database: None,
+            host: prefix.host.filter(|_| known),
+            port: prefix.port.filter(|_| known),
+            application_name: None,
+            replication: false,
+            encryption: Encryption::Unknown,
+            auth_method: None,
+            identity: None,
+            session_time: None,
+            reason: None,
+            sql_state: None,
+        });
+    }
+}
+
+impl<'a> Record<'a> {
+    /// Two readings are equally good: what both say is known.
+    fn keep_common(&mut self, other: &Record<'a>) {
+        let (
+            Said::Event(mine) | Said::Unnamed(mine),
+            Said::Event(other) | Said::Unnamed(other),
+        ) = (&mut self.said, &other.said)
+        else {
+            return;
+        };
+        mine.user.take_if(|user| other.user.as_ref() != Some(user));
+        mine.database.take_if(|name| other.database.as_ref() != Some(name));
+        mine.application_name
+            .take_if(|name| other.application_name != Some(name));
+    }
+}
+
+/// How good a reading is. One that was announced beats one that was not; one whose names stand in
+/// the message beats one whose names do not.
+fn rank(record: Option<&Record<'_>>) -> u8 {
+    match record {
+        None => 0,
+        Some(record) => {
+            let announced = matches!(record.claim, Claim::Announced { .. });
+            let named = matches!(record.said, Said::Event(_));
+            1 + u8::from(named) + 2 * u8::from(announced)
+        }
+    }
+}
+
+/// Would no longer reading be better?
+fn is_final(record: Option<&Record<'_>>) -> bool {
+    record.is_some_and(|record| {
+        matches!(record.said, Said::Event(_))
+            || matches!(record.claim, Claim::Announced { authorized: true, .. })
+    })
+}
+
+const FROM_SQL: [&str; 3] = ["CONTEXT:  ", "STATEMENT:  ", "QUERY:  "];
+
+/// Does `text` hold what only connection lines and those that imitate them hold?
+fn looks_like_connection(text: &str) -> bool {
+    [
+        "connection received: host=",
+        "connection authorized: user=",
+        "connection authenticated: ",
+        "disconnection: session time: ",
+        "FATAL:  ",
+    ]
+    .iter()
+    .any(|opening| text.contains(opening))
+}
+
+fn time_of(stamp: &str) -> Option<time::OffsetDateTime> {
+    if stamp.contains('-') {
+        time_stamp::parse(stamp)
+    } else {
+        time_stamp::parse_epoch(stamp)
+    }
+}
+
+/// A line that begins as the prefix does, and the lines up to the next such line.
+struct Segment<'a> {
+    start: usize,
+    /// Without the last line feed.
+    end: usize,
+    /// `None`: lines in front of the first record.
+    head: Option<Head<'a>>,
+}
+
+/// Cuts a text into segments, on demand.
+struct Segments<'a, 'r> {
+    text: &'a str,
+    prefix: &'r LogLinePrefix,
+    /// The start of the segment that was not cut yet, and its head.
+    start: usize,
+    head: Option<Head<'a>>,
+    ready: VecDeque<Segment<'a>>,
+    lines: usize,
+    continuations: usize,
+}
+
+/// Segments that are cut ahead: more than can begin inside the names of one prefix.
+const AHEAD: usize = 16;
+
+impl<'a, 'r> Segments<'a, 'r> {
+    fn new(text: &'a str, prefix: &'r LogLinePrefix) -> Self {
+        Self {
+            text,
+            prefix,
+            start: 0,
+            head: prefix.head(text),
+            ready: VecDeque::with_capacity(AHEAD + 1),
+            lines: 0,
+            continuations: 0,
+        }
+    }
+
+    fn pop(&mut self) -> Option<Segment<'a>> {
+        while self.ready.len() <= AHEAD && self.start < self.text.len() {
+            let segment = self.cut();
+            self.ready.push_back(segment);
+        }
+        self.ready.pop_front()
+    }
+
+    fn peek(&self, index: usize) -> Option<&Segment<'a>> {
+        self.ready.get(index)
+    }
+
+    fn text(&self, start: usize, end: usize) -> &'a str {
+        self.text.get(start..end).unwrap_or_default()
+    }
+
+    /// Drops the segments that belong to `first`; the text of all of them.
+    fn drop_next(&mut self, first: &Segment<'a>, joined: usize) -> &'a str {
+        let last = self.ready.drain(..joined.min(self.ready.len())).last();
+        let end = last.map_or(first.end, |last| last.end);
+        self.text(first.start, end)
+    }
+
+    /// The segment at `start`.
+    fn cut(&mut self) -> Segment<'a> {
+        let start = self.start;
+        let head = self.head.take();
+        let mut end = start;
+        loop {
+            let rest = self.text.get(end..).unwrap_or_default();
+            let line = rest.find('\n').unwrap_or(rest.len());
+            self.lines += 1;
+            end += line;
+            let next = end + 1;
+            let Some(rest) = self.text.get(next..).filter(|rest| !rest.is_empty()) else {
+                self.start = self.text.len();
+                break;
+            };
+            if !rest.starts_with('\t') {
+                self.head = self.prefix.head(rest);
+            }
+            if self.head.is_some() {
+                self.start = next;
+                break;
+            }
+            if head.is_some() {
+                self.continuations += 1;
+            }
+            end = next;
+        }
+        Segment { start, end, head }
+    }
+}

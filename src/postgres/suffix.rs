@@ -1,0 +1,123 @@
+//! What can stand behind the names of `connection authorized`:
+//! `[ application_name=%s][ SSL enabled (…)][ GSS (…)]` (`PerformAuthentication` in `postinit.c`).
+
+use logos::Logos;
+
+use super::connection::{Encryption, Tls};
+use super::lexer::TlsWord;
+
+/// The facts behind the names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Suffix<'a> {
+    /// As the client sent it, not cut.
+    pub application_name: Option<&'a str>,
+    /// How the connection is encrypted.
+    pub encryption: Encryption<'a>,
+}
+
+/// Reads all of `text`, or nothing.
+///
+/// An application name can imitate what stands behind it. Over a Unix-domain socket there is no
+/// TLS and no GSSAPI, so there everything belongs to the name. Over TCP, a name that holds such an
+/// imitation *and* is followed by one leaves both unknown.
+#[must_use]
+pub fn read(text: &str, over_socket: bool) -> Option<Suffix<'_>> {
+    let Some(named) = text.strip_prefix(" application_name=") else {
+        return encryption(text).map(|encryption| Suffix {
+            application_name: None,
+            encryption,
+        });
+    };
+    // `pg_clean_ascii` replaces everything else.
+    if !named.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return None;
+    }
+    let whole = Suffix {
+        application_name: Some(named),
+        encryption: Encryption::Plain,
+    };
+    if over_socket {
+        return Some(whole);
+    }
+    let openings = || {
+        named
+            .match_indices(" SSL enabled (")
+            .chain(named.match_indices(" GSS ("))
+    };
+    let mut readings = openings()
+        .filter_map(|(at, _)| named.split_at_checked(at))
+        .filter_map(|(name, rest)| Some((name, encryption(rest)?)));
+    match (readings.next(), openings().count()) {
+        (None, _) => Some(whole),
+        (Some((name, encryption)), openings) if openings == suffixes(named, name) => Some(Suffix {
+            application_name: Some(name),
+            encryption,
+        }),
+        (Some(_), _) => Some(Suffix::default()),
+    }
+}
+
+/// How many suffixes stand behind `name`, which `named` starts with: one, or TLS and GSSAPI.
+fn suffixes(named: &str, name: &str) -> usize {
+    let behind = named.get(name.len()..).unwrap_or_default();
+    let both = behind.starts_with(" SSL enabled (") && behind.contains(") GSS (");
+    if both { 2 } else { 1 }
+}
+
+/// `[ SSL enabled (…)][ GSS (…)]`
+fn encryption(text: &str) -> Option<Encryption<'_>> {
+    if text.is_empty() {
+        return Some(Encryption::Plain);
+    }
+    if text.starts_with(" GSS (") {
+        return gss(text);
+    }
+    let (tls, rest) = tls(text)?;
+    if !rest.is_empty() {
+        gss(rest)?;
+    }
+    Some(Encryption::Tls(tls))
+}
+
+/// ` SSL enabled (protocol=%s, cipher=%s, bits=%d[, compression=%s])`, and the text behind it.
+fn tls(text: &str) -> Option<(Tls<'_>, &str)> {
+    let mut words = TlsWord::lexer(text);
+    let mut value = |opening: TlsWord| {
+        if words.next()?.ok()? != opening || words.next()?.ok()? != TlsWord::Value {
+            return None;
+        }
+        Some(words.slice())
+    };
+    let protocol = value(TlsWord::Protocol)?;
+    let cipher = value(TlsWord::Cipher)?;
+    let bits = value(TlsWord::Bits)?.parse().ok()?;
+    let close = match words.next()?.ok()? {
+        TlsWord::Compression => {
+            words.next()?.ok()?;
+            words.next()?.ok()?
+        }
+        other => other,
+    };
+    let tls = Tls {
+        protocol,
+        cipher,
+        bits,
+    };
+    (close == TlsWord::Close).then_some((tls, words.remainder()))
+}
+
+/// ` GSS (authenticated=%s, encrypted=%s[, delegated_credentials=%s][, principal=%s])`, to the end.
+fn gss(text: &str) -> Option<Encryption<'_>> {
+    let inside = text.strip_prefix(" GSS (authenticated=")?.strip_suffix(')')?;
+    let (authenticated, rest) = inside.split_once(", encrypted=")?;
+    let encrypted = rest.split(',').next()?;
+    let answer = |word: &str| matches!(word, "yes" | "no");
+    if !answer(authenticated) || !answer(encrypted) {
+        return None;
+    }
+    Some(if encrypted == "yes" {
+        Encryption::Gss
+    } else {
+        Encryption::Plain
+    })
+}

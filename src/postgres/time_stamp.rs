@@ -1,0 +1,131 @@
+//! The time stamps of `log_line_prefix`: `%t`, `%m`, `%s` and `%n`.
+
+use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
+
+/// A time stamp at the start of `text`, and the text behind it.
+///
+/// `strftime("%Y-%m-%d %H:%M:%S %Z")` in `elog.c`; `%m` adds milliseconds behind the seconds.
+/// Only its shape is checked here: see [`parse`].
+#[must_use]
+pub fn split(text: &str, milliseconds: bool) -> Option<(&str, &str)> {
+    let shape: &[u8] = if milliseconds {
+        b"dddd-dd-dd dd:dd:dd.ddd "
+    } else {
+        b"dddd-dd-dd dd:dd:dd "
+    };
+    let bytes = text.as_bytes();
+    let fits = bytes.len() > shape.len()
+        && shape.iter().zip(bytes).all(|(shape, byte)| match shape {
+            b'd' => byte.is_ascii_digit(),
+            literal => literal == byte,
+        });
+    if !fits {
+        return None;
+    }
+    let (_, zone) = text.split_at(shape.len());
+    let length = zone_length(zone.as_bytes())?;
+    Some(text.split_at(shape.len() + length))
+}
+
+/// `%Z` is an abbreviation (`UTC`, `JST`) or, where a zone has none, an offset (`-03`, `+0545`).
+fn zone_length(zone: &[u8]) -> Option<usize> {
+    let numeric = matches!(zone.first()?, b'+' | b'-');
+    let signs = usize::from(numeric);
+    let length = zone
+        .iter()
+        .skip(signs)
+        .take_while(|byte| {
+            if numeric {
+                byte.is_ascii_digit()
+            } else {
+                byte.is_ascii_alphabetic()
+            }
+        })
+        .count();
+    (length > 0).then_some(signs + length)
+}
+
+/// The moment that a time stamp found by [`split`] means; `None` when its zone is an abbreviation
+/// that stands for several offsets (`CST`, `IST`, `PST`) or is not known.
+#[must_use]
+pub fn parse(stamp: &str) -> Option<OffsetDateTime> {
+    let number = |from: usize, to: usize| stamp.get(from..to)?.parse::<u16>().ok();
+    let small = |from: usize| u8::try_from(number(from, from + 2)?).ok();
+    let month = Month::try_from(small(5)?).ok()?;
+    let date = Date::from_calendar_date(i32::from(number(0, 4)?), month, small(8)?).ok()?;
+    let rest = stamp.get(19..)?;
+    let milliseconds = if rest.starts_with('.') {
+        number(20, 23)?
+    } else {
+        0
+    };
+    let time = Time::from_hms_milli(small(11)?, small(14)?, small(17)?, milliseconds).ok()?;
+    let (_, zone) = rest.split_once(' ')?;
+    let local = PrimitiveDateTime::new(date, time);
+    Some(local.assume_offset(offset(zone)?))
+}
+
+/// `%n`: seconds since the epoch with three decimals.
+#[must_use]
+pub fn parse_epoch(stamp: &str) -> Option<OffsetDateTime> {
+    let (seconds, milliseconds) = stamp.split_once('.')?;
+    let total = seconds.parse::<i128>().ok()? * 1000 + milliseconds.parse::<i128>().ok()?;
+    OffsetDateTime::from_unix_timestamp_nanos(total * 1_000_000).ok()
+}
+
+fn offset(zone: &str) -> Option<UtcOffset> {
+    if zone == "UTC" {
+        return Some(UtcOffset::UTC);
+    }
+    if zone.starts_with(['+', '-']) {
+        return numeric_offset(zone);
+    }
+    ABBREVIATIONS
+        .iter()
+        .find(|(name, _)| *name == zone)
+        .and_then(|(_, hours)| UtcOffset::from_hms(*hours, 0, 0).ok())
+}
+
+/// `-03`, `+0545`
+fn numeric_offset(zone: &str) -> Option<UtcOffset> {
+    let sign = if zone.starts_with('-') { -1 } else { 1 };
+    let hours: i8 = zone.get(1..3)?.parse().ok()?;
+    let minutes: i8 = match zone.get(3..5) {
+        Some(minutes) => minutes.parse().ok()?,
+        None => 0,
+    };
+    UtcOffset::from_hms(sign * hours, sign * minutes, 0).ok()
+}
+
+/// Abbreviations that mean one offset, in hours, everywhere in the IANA time zone database today.
+const ABBREVIATIONS: [(&str, i8); 29] = [
+    ("GMT", 0),
+    ("WET", 0),
+    ("WEST", 1),
+    ("CET", 1),
+    ("WAT", 1),
+    ("CEST", 2),
+    ("EET", 2),
+    ("CAT", 2),
+    ("SAST", 2),
+    ("EEST", 3),
+    ("MSK", 3),
+    ("EAT", 3),
+    ("PKT", 5),
+    ("HKT", 8),
+    ("AWST", 8),
+    ("JST", 9),
+    ("KST", 9),
+    ("AEST", 10),
+    ("AEDT", 11),
+    ("NZST", 12),
+    ("NZDT", 13),
+    ("EDT", -4),
+    ("EST", -5),
+    ("MDT", -6),
+    ("MST", -7),
+    ("PDT", -7),
+    ("AKDT", -8),
+    ("AKST", -9),
+    ("HST", -10),
+];
