@@ -8,10 +8,16 @@ export CARGO_BUILD_TARGET=aarch64-unknown-linux-musl
 # every cold start, 3 ms without. The kernel's getrandom stays the source of randomness.
 export AWS_LC_SYS_NO_JITTER_ENTROPY=1
 
+lambda_rustflags=(-C target-feature=+crt-static)
+# No panic unwinds through C: it needs no tables for that.
+lambda_cflags='-fno-unwind-tables -fno-asynchronous-unwind-tables'
+# What libcurl has and a JSON client has no use for.
+for part in ALTSVC AWS COOKIES DIGEST_AUTH DOH FILE FORM_API HSTS HTTPSIG MIME MQTT NETRC WEBSOCKETS; do
+  lambda_cflags+=" -DCURL_DISABLE_$part"
+done
+
 # No path of the machine that builds may reach the binary: the same sources give the same bytes in
 # any folder, for any user. Crates are in cargo's own folder, or in the one that Nix vendors them to.
-lambda_rustflags=(-C target-feature=+crt-static)
-lambda_cflags=
 remap_path() {
   lambda_rustflags+=("--remap-path-prefix=$1=$2")
   lambda_cflags+=" '-ffile-prefix-map=$1=$2'"
