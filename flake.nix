@@ -119,8 +119,15 @@
           # --- on the machine at hand ------------------------------------------------------
 
           hostArgs = {
-            src = sourceOf (crate ++ [ ./tests ]);
+            src = sourceOf (
+              crate
+              ++ [
+                ./clippy.toml
+                ./tests
+              ]
+            );
             strictDeps = true;
+            CARGO_PROFILE = "dev"; # one dependency layer for all below; release would optimise each test
           };
           cargoArtifacts = craneLib.buildDepsOnly hostArgs;
 
