@@ -1,1 +1,400 @@
 //! Settings from the environment.
+//!
+//! All faults are reported at once, each with its variable, what is allowed, and never the value:
+//! a webhook's URL in the wrong variable must not reach a log.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::SystemTime;
+
+use isahc::http::Uri;
+use secrecy::SecretString;
+
+use crate::postgres::LogLinePrefix;
+use crate::routing::Rules;
+use crate::secrets_manager::{Credentials, SecretSource};
+use crate::sessions::Outcome;
+use crate::slack::message::Style;
+use crate::slack::text::Language;
+use crate::slack::time_zone::TimeZone;
+
+/// RDS's default.
+pub const DEFAULT_LOG_LINE_PREFIX: &str = "%t:%r:%u@%d:[%p]:";
+
+/// Everything that the function is told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How log lines become messages.
+    pub settings: Settings,
+    /// Where the webhooks are.
+    pub secret: SecretSource,
+}
+
+/// How log lines become messages. The command line tool has these, too.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `LOG_LINE_PREFIX`.
+    pub log_line_prefix: LogLinePrefix,
+    /// `CLUSTERS`: log group -> the name to show.
+    pub clusters: HashMap<String, String>,
+    /// `NOTIFY_ON`.
+    pub notify_on: NotifyOn,
+    /// `RULES`.
+    pub rules: Rules,
+    /// `MESSAGE_LANGUAGE` and `MESSAGE_TIME_ZONE`.
+    pub style: Style,
+    /// `AWS_REGION`, for links into the console.
+    pub region: Option<String>,
+    /// `METRICS_NAMESPACE`.
+    pub metrics_namespace: Option<String>,
+}
+
+/// Which outcomes are told. A suspicion of forgery always is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotifyOn {
+    /// Established sessions.
+    pub authorized: bool,
+    /// Clients that were turned away.
+    pub rejected: bool,
+    /// Sessions that ended.
+    pub disconnected: bool,
+}
+
+impl NotifyOn {
+    /// Is this outcome told?
+    #[must_use]
+    pub fn includes(self, outcome: Outcome) -> bool {
+        match outcome {
+            Outcome::Authorized => self.authorized,
+            Outcome::Rejected => self.rejected,
+            Outcome::Disconnected => self.disconnected,
+            Outcome::Suspicious => true,
+        }
+    }
+}
+
+/// Every fault of the environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError(pub Vec<Fault>);
+
+/// What is wrong with one variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Its name.
+    pub variable: &'static str,
+    /// What is wrong and what is allowed.
+    pub problem: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}: {}", self.variable, self.problem)
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("the environment is not valid")?;
+        self.0.iter().try_for_each(|fault| write!(f, "; {fault}"))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads all variables; an empty one counts as absent.
+    ///
+    /// # Errors
+    /// With every fault there is.
+    pub fn from_vars(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut vars = Vars::new(&lookup);
+        let settings = settings(&mut vars);
+        let secret = secret_source(&mut vars);
+        vars.finish(|| {
+            Some(Self {
+                settings: settings?,
+                secret: secret?,
+            })
+        })
+    }
+}
+
+impl Settings {
+    /// Reads the variables that say how log lines become messages.
+    ///
+    /// # Errors
+    /// With every fault there is.
+    pub fn from_vars(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut vars = Vars::new(&lookup);
+        let settings = settings(&mut vars);
+        vars.finish(|| settings)
+    }
+}
+
+/// The environment, and the faults found in it so far.
+struct Vars<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    faults: Vec<Fault>,
+}
+
+impl<'a> Vars<'a> {
+    fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self {
+            lookup,
+            faults: Vec::new(),
+        }
+    }
+
+    fn optional(&self, variable: &str) -> Option<String> {
+        (self.lookup)(variable).filter(|value| !value.is_empty())
+    }
+
+    fn required(&mut self, variable: &'static str, what: &str) -> Option<String> {
+        let value = self.optional(variable);
+        if value.is_none() {
+            self.fault(variable, format!("is not set; it must be {what}"));
+        }
+        value
+    }
+
+    /// The value read by `read`, the default when the variable is absent, `None` after a fault.
+    fn read<T>(
+        &mut self,
+        variable: &'static str,
+        default: T,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let Some(value) = self.optional(variable) else {
+            return Some(default);
+        };
+        match read(&value) {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                self.fault(variable, problem);
+                None
+            }
+        }
+    }
+
+    fn fault(&mut self, variable: &'static str, problem: impl Into<String>) {
+        self.faults.push(Fault {
+            variable,
+            problem: problem.into(),
+        });
+    }
+
+    fn finish<T>(self, value: impl FnOnce() -> Option<T>) -> Result<T, ConfigError> {
+        match value() {
+            Some(value) if self.faults.is_empty() => Ok(value),
+            _ => Err(ConfigError(self.faults)),
+        }
+    }
+}
+
+fn settings(vars: &mut Vars) -> Option<Settings> {
+    let log_line_prefix = log_line_prefix(vars);
+    let clusters = vars.read("CLUSTERS", HashMap::new(), clusters);
+    let notify_on = vars.read("NOTIFY_ON", DEFAULT_NOTIFY_ON, notify_on);
+    let rules = rules(vars);
+    let language = vars.read("MESSAGE_LANGUAGE", Language::default(), language);
+    let time_zone = time_zone(vars);
+    let metrics_namespace = vars.read("METRICS_NAMESPACE", None, metrics_namespace);
+    Some(Settings {
+        log_line_prefix: log_line_prefix?,
+        clusters: clusters?,
+        notify_on: notify_on?,
+        rules: rules?,
+        style: Style {
+            language: language?,
+            time_zone: time_zone?,
+        },
+        region: vars.optional("AWS_REGION"),
+        metrics_namespace: metrics_namespace?,
+    })
+}
+
+fn log_line_prefix(vars: &mut Vars) -> Option<LogLinePrefix> {
+    const VARIABLE: &str = "LOG_LINE_PREFIX";
+    let setting = vars.optional(VARIABLE);
+    match LogLinePrefix::compile(setting.as_deref().unwrap_or(DEFAULT_LOG_LINE_PREFIX)) {
+        Ok(prefix) => Some(prefix),
+        Err(error) => {
+            vars.fault(VARIABLE, error.to_string());
+            None
+        }
+    }
+}
+
+fn clusters(json: &str) -> Result<HashMap<String, String>, String> {
+    serde_json::from_str(json).map_err(|error| {
+        format!(
+            "must be a JSON object of log groups and the names to show, all strings; it is not so at line {}, column {}",
+            error.line(),
+            error.column()
+        )
+    })
+}
+
+const DEFAULT_NOTIFY_ON: NotifyOn = NotifyOn {
+    authorized: true,
+    rejected: true,
+    disconnected: false,
+};
+
+fn notify_on(list: &str) -> Result<NotifyOn, String> {
+    let mut notify_on = NotifyOn {
+        authorized: false,
+        rejected: false,
+        disconnected: false,
+    };
+    for (event, number) in list.split(',').zip(1..) {
+        match event.trim() {
+            "authorized" => notify_on.authorized = true,
+            "rejected" => notify_on.rejected = true,
+            "disconnected" => notify_on.disconnected = true,
+            _ => {
+                return Err(format!(
+                    "must be a comma list of authorized, rejected, disconnected; entry {number} is none of them"
+                ));
+            }
+        }
+    }
+    Ok(notify_on)
+}
+
+fn rules(vars: &mut Vars) -> Option<Rules> {
+    let Some(json) = vars.optional("RULES") else {
+        return Some(Rules::default());
+    };
+    match Rules::from_json(&json) {
+        Ok(rules) => Some(rules),
+        Err(faults) => {
+            for fault in faults {
+                vars.fault("RULES", fault.to_string());
+            }
+            None
+        }
+    }
+}
+
+fn language(code: &str) -> Result<Language, String> {
+    Language::named(code).ok_or_else(|| {
+        let codes = Language::ALL.map(Language::code);
+        format!("must be one of {}", codes.join(", "))
+    })
+}
+
+fn time_zone(vars: &mut Vars) -> Option<TimeZone> {
+    let default = TimeZone::named("Asia/Tokyo")?;
+    vars.read("MESSAGE_TIME_ZONE", default, |name| {
+        TimeZone::named(name).ok_or_else(|| {
+            "must be a name of the IANA time zone database, as Asia/Tokyo".to_owned()
+        })
+    })
+}
+
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html#Namespace>
+fn metrics_namespace(name: &str) -> Result<Option<String>, String> {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || ".-_/#: ".contains(c);
+    let is_reserved = name.starts_with("AWS/") || name.starts_with(':');
+    if name.len() <= 255 && !is_reserved && name.chars().all(is_allowed) {
+        return Ok(Some(name.to_owned()));
+    }
+    Err("must be 1 to 255 letters, digits, spaces or any of .-_/#: and begin with neither AWS/ nor a colon".to_owned())
+}
+
+fn secret_source(vars: &mut Vars) -> Option<SecretSource> {
+    let secret_id = secret_id(vars);
+    let region = region(vars, secret_id.as_deref());
+    let endpoint = endpoint(vars, region.as_deref());
+    let credentials = credentials(vars);
+    Some(SecretSource {
+        secret_id: secret_id?,
+        region: region?,
+        endpoint: endpoint?,
+        credentials: credentials?,
+        clock: SystemTime::now,
+    })
+}
+
+fn secret_id(vars: &mut Vars) -> Option<String> {
+    const VARIABLE: &str = "SLACK_WEBHOOK_SECRET_ID";
+    const WHAT: &str = "the ARN or name of the secret that holds the webhook's URL";
+    let secret_id = vars.required(VARIABLE, WHAT)?;
+    if secret_id.contains("://") {
+        vars.fault(VARIABLE, format!("holds a URL; it must be {WHAT}"));
+        return None;
+    }
+    Some(secret_id)
+}
+
+/// `arn:aws:secretsmanager:<region>:<account>:secret:<name>`, or the function's own region.
+fn region(vars: &mut Vars, secret_id: Option<&str>) -> Option<String> {
+    let in_arn = secret_id.and_then(|id| {
+        let mut parts = id.split(':');
+        match (parts.next(), parts.nth(1), parts.next()) {
+            (Some("arn"), Some("secretsmanager"), Some(region)) if !region.is_empty() => {
+                Some(region.to_owned())
+            }
+            _ => None,
+        }
+    });
+    let region = match in_arn {
+        Some(region) => ("SLACK_WEBHOOK_SECRET_ID", region),
+        None => (
+            "AWS_REGION",
+            vars.required("AWS_REGION", "the AWS region; Lambda sets it")?,
+        ),
+    };
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    match region {
+        (_, region) if is_name(&region) => Some(region),
+        (variable, _) => {
+            vars.fault(
+                variable,
+                "names a region that has other than letters, digits and hyphens",
+            );
+            None
+        }
+    }
+}
+
+fn endpoint(vars: &mut Vars, region: Option<&str>) -> Option<String> {
+    const OVERRIDES: [&str; 2] = ["AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"];
+    for variable in OVERRIDES {
+        let Some(url) = vars.optional(variable) else {
+            continue;
+        };
+        if !is_endpoint(&url) {
+            vars.fault(
+                variable,
+                "must be an https URL, or an http URL of this machine",
+            );
+            return None;
+        }
+        return Some(url);
+    }
+    let region = region?;
+    let domain = if region.starts_with("cn-") {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    };
+    Some(format!("https://secretsmanager.{region}.{domain}"))
+}
+
+fn is_endpoint(url: &str) -> bool {
+    url.parse::<Uri>()
+        .is_ok_and(|url| crate::http::is_confidential(&url))
+}
+
+fn credentials(vars: &mut Vars) -> Option<Credentials> {
+    const WHAT: &str = "the function's credentials; Lambda sets it";
+    let access_key_id = vars.required("AWS_ACCESS_KEY_ID", WHAT);
+    let secret_access_key = vars.required("AWS_SECRET_ACCESS_KEY", WHAT);
+    Some(Credentials {
+        access_key_id: access_key_id?,
+        secret_access_key: SecretString::from(secret_access_key?),
+        session_token: vars.optional("AWS_SESSION_TOKEN").map(SecretString::from),
+    })
+}

@@ -1,1 +1,71 @@
 //! Errors, with the names that the Lambda console shows.
+
+use std::fmt;
+
+use lambda_runtime::Diagnostic;
+
+use crate::cloudwatch::DecodeError;
+use crate::config::ConfigError;
+use crate::http::SendError;
+use crate::secrets_manager::SecretError;
+use crate::slack::SlackError;
+
+/// Everything that can fail. No variant holds a secret or a log line.
+#[derive(thiserror::Error)]
+pub enum Error {
+    /// The environment.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The HTTP client cannot start.
+    #[error("the HTTP client cannot start: {0}")]
+    Client(SendError),
+    /// The payload.
+    #[error(transparent)]
+    Payload(#[from] DecodeError),
+    /// The secret.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// Slack.
+    #[error(transparent)]
+    Slack(#[from] SlackError),
+}
+
+impl Error {
+    /// A name that never changes: alarms and the failures queue may rely on it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Config(_) => "Config.Invalid",
+            Self::Client(_) => "Http.Client",
+            Self::Payload(error) => payload_name(*error),
+            Self::Secret(error) => error.name(),
+            Self::Slack(error) => error.name(),
+        }
+    }
+}
+
+fn payload_name(error: DecodeError) -> &'static str {
+    match error {
+        DecodeError::NotASubscription => "Payload.NotASubscription",
+        DecodeError::Base64 { .. } => "Payload.Base64",
+        DecodeError::GzipDamaged { .. } | DecodeError::GzipCutOff { .. } => "Payload.Gzip",
+        DecodeError::TooLarge => "Payload.TooLarge",
+        DecodeError::Json { .. } => "Payload.Json",
+    }
+}
+
+/// `lambda_runtime` logs a failed invocation by its `Debug`.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}: {self}", self.name())
+    }
+}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Self {
+        Self {
+            error_type: error.name().to_owned(),
+            error_message: error.to_string(),
+        }
+    }
+}

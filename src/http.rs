@@ -1,1 +1,279 @@
-//! One HTTP client.
+//! One HTTP client, and retries inside a deadline.
+//!
+//! Nothing here prints a URL: a webhook's URL is its password.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::time::Duration;
+
+use futures_lite::AsyncReadExt;
+use isahc::config::{Configurable, RedirectPolicy};
+use isahc::error::ErrorKind;
+use isahc::http::request::Builder;
+use isahc::http::{HeaderMap, Uri, header};
+use isahc::{HttpClient, Request};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
+use tokio::time::Instant;
+
+/// An answer is read up to this length. Secrets Manager's are the longest: a secret of 64 KiB.
+const MAX_BODY: u64 = 256 << 10;
+/// For the name, the TCP connection and the TLS handshake.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// For a whole attempt, unless the deadline is near.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// An attempt that cannot have this long is not worth making.
+const SHORTEST_ATTEMPT: Duration = Duration::from_millis(200);
+/// After the first failure; doubled after each further one.
+const FIRST_BACKOFF: Duration = Duration::from_millis(250);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(8);
+
+/// What the server said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// The wait that the server asks for.
+    pub retry_after: Option<Duration>,
+    /// At most 256 KiB.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// No or half an answer in time.
+    #[error("no answer in time")]
+    Timeout,
+    /// DNS.
+    #[error("the host name cannot be resolved")]
+    NameResolution,
+    /// Nobody listens, or a firewall is in between.
+    #[error("no connection")]
+    Connect,
+    /// The connection broke in the middle.
+    #[error("the connection was cut")]
+    Cut,
+    /// The server is not who it says, or speaks no TLS that we accept.
+    #[error("TLS failed")]
+    Tls,
+    /// The request cannot be made.
+    #[error("the request is not valid")]
+    Request,
+    /// The answer is not HTTP, or longer than anything expected.
+    #[error("the answer is not one that the server should give")]
+    Protocol,
+}
+
+impl SendError {
+    /// Can another attempt go better?
+    #[must_use]
+    pub fn is_transient(self) -> bool {
+        !matches!(self, Self::Request | Self::Tls)
+    }
+}
+
+/// The client. There is one in a process: it keeps connections open between invocations.
+///
+/// # Errors
+/// When the operating system gives no thread or no socket.
+pub fn client() -> Result<HttpClient, SendError> {
+    HttpClient::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect_policy(RedirectPolicy::None)
+        .build()
+        .map_err(|error| send_error(&error))
+}
+
+/// One attempt, no longer than the deadline leaves.
+///
+/// # Errors
+/// When there is no whole answer in time.
+pub async fn send(
+    client: &HttpClient,
+    request: Builder,
+    body: Vec<u8>,
+    deadline: Instant,
+) -> Result<Answer, SendError> {
+    let limit = attempt_timeout(deadline);
+    let request = request
+        .timeout(limit)
+        .body(body)
+        .map_err(|_| SendError::Request)?;
+    tokio::time::timeout(limit, exchange(client, request))
+        .await
+        .unwrap_or(Err(SendError::Timeout))
+}
+
+/// Half of what the deadline leaves, so that a stalled connection leaves time for another attempt.
+fn attempt_timeout(deadline: Instant) -> Duration {
+    let left = deadline.saturating_duration_since(Instant::now());
+    ATTEMPT_TIMEOUT.min((left / 2).max(SHORTEST_ATTEMPT).min(left))
+}
+
+async fn exchange(client: &HttpClient, request: Request<Vec<u8>>) -> Result<Answer, SendError> {
+    let response = client
+        .send_async(request)
+        .await
+        .map_err(|error| send_error(&error))?;
+    let status = response.status().as_u16();
+    let retry_after = retry_after(response.headers());
+    let mut body = Vec::new();
+    let read = response
+        .into_body()
+        .take(MAX_BODY + 1)
+        .read_to_end(&mut body)
+        .await;
+    match read {
+        Ok(_) if body.len() as u64 > MAX_BODY => Err(SendError::Protocol),
+        Ok(_) => Ok(Answer {
+            status,
+            retry_after,
+            body,
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::TimedOut => Err(SendError::Timeout),
+        Err(_) => Err(SendError::Cut),
+    }
+}
+
+fn send_error(error: &isahc::Error) -> SendError {
+    match error.kind() {
+        ErrorKind::Timeout => SendError::Timeout,
+        ErrorKind::NameResolution => SendError::NameResolution,
+        ErrorKind::ConnectionFailed => SendError::Connect,
+        ErrorKind::BadServerCertificate
+        | ErrorKind::BadClientCertificate
+        | ErrorKind::InvalidTlsConfiguration
+        | ErrorKind::TlsEngine => SendError::Tls,
+        ErrorKind::InvalidRequest | ErrorKind::ClientInitialization => SendError::Request,
+        ErrorKind::ProtocolViolation => SendError::Protocol,
+        _ => SendError::Cut,
+    }
+}
+
+/// RFC 9110, section 10.2.3: `Retry-After` is seconds or a date.
+///
+/// A date is measured from the answer's own `Date`, so that our clock does not matter.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let now = http_date(headers.get(header::DATE)?.to_str().ok()?)?;
+    Some((http_date(value)? - now).try_into().unwrap_or_default())
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT`: RFC 2822 once `GMT` is `+0000`.
+fn http_date(value: &str) -> Option<OffsetDateTime> {
+    let date = value.trim().strip_suffix("GMT")?;
+    OffsetDateTime::parse(&format!("{date}+0000"), &Rfc2822).ok()
+}
+
+/// `https`, or `http` to this machine (the demo and the tests): nobody in between can read it.
+#[must_use]
+pub fn is_confidential(url: &Uri) -> bool {
+    match (url.scheme_str(), url.host()) {
+        (Some("https"), Some(host)) => !host.is_empty(),
+        (Some("http"), Some(host)) => matches!(host, "127.0.0.1" | "[::1]" | "localhost"),
+        _ => false,
+    }
+}
+
+/// How an attempt went.
+#[derive(Debug)]
+pub enum Attempt<T, E> {
+    /// Well.
+    Done(T),
+    /// Badly, and it will stay so.
+    Failed(E),
+    /// Badly, but it may get better; the server may have said when.
+    Again(E, Option<Duration>),
+}
+
+/// Makes attempts until one is final or the deadline leaves no time for another.
+///
+/// # Errors
+/// With the last attempt's error.
+pub async fn retry<T, E>(
+    deadline: Instant,
+    mut attempt: impl AsyncFnMut() -> Attempt<T, E>,
+) -> Result<T, E> {
+    let mut backoff = FIRST_BACKOFF;
+    loop {
+        let (error, asked) = match attempt().await {
+            Attempt::Done(value) => return Ok(value),
+            Attempt::Failed(error) => return Err(error),
+            Attempt::Again(error, asked) => (error, asked),
+        };
+        let wait = asked.unwrap_or_else(|| jittered(backoff));
+        if deadline.saturating_duration_since(Instant::now())
+            < wait.saturating_add(SHORTEST_ATTEMPT)
+        {
+            return Err(error);
+        }
+        tokio::time::sleep(wait).await;
+        backoff = (backoff * 2).min(LONGEST_BACKOFF);
+    }
+}
+
+/// Up to a quarter longer, so that functions that failed together do not return together.
+fn jittered(backoff: Duration) -> Duration {
+    // The standard library seeds each hasher at random; that is random enough here.
+    let random = RandomState::new().hash_one(()) % 256;
+    backoff + backoff / 1024 * u32::try_from(random).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn assert_retry_after(headers: &[(&str, &str)], expected: Option<u64>) {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            let name = header::HeaderName::from_bytes(name.as_bytes()).unwrap();
+            map.insert(name, value.parse().unwrap());
+        }
+        assert_eq!(retry_after(&map), expected.map(Duration::from_secs));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_retry_after(&[("retry-after", "30")], Some(30));
+        assert_retry_after(&[("retry-after", "0")], Some(0));
+        assert_retry_after(
+            &[
+                ("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT"),
+                ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ],
+            Some(60),
+        );
+        // Already over.
+        assert_retry_after(
+            &[
+                ("retry-after", "Sun, 06 Nov 1994 08:48:37 GMT"),
+                ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ],
+            Some(0),
+        );
+    }
+
+    #[test]
+    fn a_retry_after_that_says_nothing_is_none() {
+        assert_retry_after(&[], None);
+        assert_retry_after(&[("retry-after", "soon")], None);
+        assert_retry_after(&[("retry-after", "-1")], None);
+        assert_retry_after(&[("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT")], None);
+    }
+
+    #[test]
+    fn jitter_adds_at_most_a_quarter() {
+        for _ in 0..100 {
+            let wait = jittered(Duration::from_secs(1));
+            assert!(
+                (Duration::from_secs(1)..=Duration::from_millis(1250)).contains(&wait),
+                "{wait:?}"
+            );
+        }
+    }
+}

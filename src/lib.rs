@@ -20,7 +20,15 @@ pub mod routing;
 pub mod sessions;
 pub mod slack;
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod config;
+pub mod delivered;
 pub mod error;
 pub mod http;
+pub mod lambda;
+pub mod metrics;
 pub mod secrets_manager;
+
+#[cfg(feature = "cli")]
+pub mod preview;

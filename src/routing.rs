@@ -1,1 +1,78 @@
-//! Rules: which events go to which channel, which are ignored.
+//! Rules: which connections go to which channel, and which are ignored.
+//!
+//! ```json
+//! [
+//!   {"when": {"users": ["batch_*"], "hosts": ["10.0.0.0/8"]}, "then": "ignore"},
+//!   {"when": {"clusters": ["prod-*"], "tls": false}, "then": {"channel": "security"}}
+//! ]
+//! ```
+//!
+//! The first rule that matches wins; what no rule matches goes to `default`. Every key of `when`
+//! must match; a list matches when one of its entries does, on the whole name. What is not known
+//! about a connection matches no list and neither value of `tls`.
+//!
+//! A suspicion of forgery has no user, database or application, and is ignored only by a rule
+//! whose `events` names `suspicious`.
+
+mod glob;
+mod rule;
+
+use crate::sessions::Connection;
+pub use rule::{Event, Reason, RuleFault};
+use rule::{Rule, Then};
+
+/// The channel of what no rule matches.
+pub const DEFAULT_CHANNEL: &str = "default";
+
+/// The rules, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules(Vec<Rule>);
+
+/// Where a connection is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route<'r> {
+    /// Nowhere.
+    Ignore,
+    /// In the channel of this name.
+    Channel(&'r str),
+}
+
+impl Rules {
+    /// From the JSON of `RULES`, or every fault in it.
+    ///
+    /// # Errors
+    /// One fault for each wrong value, with the number of its rule.
+    pub fn from_json(json: &str) -> Result<Rules, Vec<RuleFault>> {
+        rule::from_json(json).map(Rules)
+    }
+
+    /// Where `connection` to `cluster` is told: the first rule that matches decides.
+    #[must_use]
+    pub fn route(&self, connection: &Connection<'_>, cluster: &str) -> Route<'_> {
+        let rule = self.0.iter().find(|rule| rule.matches(connection, cluster));
+        match rule.map(|rule| &rule.then) {
+            None => Route::Channel(DEFAULT_CHANNEL),
+            Some(Then::Ignore) => Route::Ignore,
+            Some(Then::Channel(name)) => Route::Channel(name),
+        }
+    }
+
+    /// The channels that rules name, to be looked for in the secret.
+    pub fn channels(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|rule| match &rule.then {
+            Then::Ignore => None,
+            Then::Channel(name) => Some(name.as_str()),
+        })
+    }
+}
+
+impl Default for Rules {
+    /// Ignores RDS's own users when they are really connected or disconnected. A failed attempt
+    /// on their names is told, and so is a connection that could be forged.
+    fn default() -> Rules {
+        Rules(vec![rule::rds_users()])
+    }
+}
+
+#[cfg(test)]
+mod tests;

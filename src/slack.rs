@@ -1,1 +1,270 @@
 //! Posting to Slack: what each answer means.
+//!
+//! <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>
+//!
+//! | answer | meaning |
+//! |---|---|
+//! | 200 `ok` | posted; nothing else is success |
+//! | 429 | again after `Retry-After` |
+//! | 408, 5xx, no answer | again after a while |
+//! | 403, 404, 410 | the webhook is gone: the secret is read once more, and a new URL is tried |
+//! | any other | failed |
+//!
+//! A post whose answer is lost is made again, so Slack may show it twice, but never not at all.
+
+pub mod console;
+pub mod message;
+pub mod mrkdwn;
+pub mod text;
+pub mod time_zone;
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use isahc::http::header::CONTENT_TYPE;
+use isahc::{HttpClient, Request};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
+
+use crate::http::{self, Answer, Attempt, SendError};
+use crate::secrets_manager::{self, SecretError, SecretSource, Webhooks};
+
+/// Slack's limit for a webhook.
+const BETWEEN_POSTS: Duration = Duration::from_secs(1);
+
+/// Posts to the webhooks of one secret.
+#[derive(Debug)]
+pub struct Slack {
+    client: HttpClient,
+    source: SecretSource,
+    webhooks: Mutex<Webhooks>,
+    /// When a webhook may be posted to again, by its name in the secret.
+    ready: Mutex<HashMap<String, Instant>>,
+}
+
+/// Why a message is not in Slack.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SlackError {
+    /// 429 for as long as the invocation could wait.
+    #[error("Slack asks to wait longer than this invocation can")]
+    RateLimited,
+    /// 408 or 5xx for as long as the invocation could wait.
+    #[error("Slack answers {status}")]
+    Unavailable {
+        /// HTTP status of the last answer.
+        status: u16,
+    },
+    /// No answer for as long as the invocation could wait.
+    #[error("Slack cannot be reached: {0}")]
+    Unreachable(SendError),
+    /// One of Slack's documented answers.
+    #[error("Slack answers {status} {answer}: {advice}", answer = refusal.answer, advice = refusal.advice)]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// Which.
+        refusal: &'static Refusal,
+    },
+    /// An answer that Slack's documentation does not list.
+    #[error("Slack answers {status} and not `ok`; is the secret's URL an incoming webhook's?")]
+    Unexpected {
+        /// HTTP status.
+        status: u16,
+    },
+}
+
+/// A documented answer of Slack that another attempt will not change.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The body.
+    pub answer: &'static str,
+    /// What the Lambda console shows.
+    pub name: &'static str,
+    /// What to do.
+    pub advice: &'static str,
+}
+
+const NEW_WEBHOOK: &str = "make a new webhook and put its URL into the secret";
+const OUR_FAULT: &str = "this is a fault of this program; please report it";
+
+#[rustfmt::skip]
+const REFUSALS: &[Refusal] = &[
+    Refusal { answer: "invalid_payload", name: "Slack.InvalidPayload", advice: OUR_FAULT },
+    Refusal { answer: "invalid_blocks", name: "Slack.InvalidBlocks", advice: OUR_FAULT },
+    Refusal { answer: "no_text", name: "Slack.NoText", advice: OUR_FAULT },
+    Refusal { answer: "action_prohibited", name: "Slack.ActionProhibited", advice: "an administrator of the workspace restricts webhooks" },
+    Refusal { answer: "posting_to_general_channel_denied", name: "Slack.GeneralChannelDenied", advice: "the webhook's creator may not post to the general channel" },
+    Refusal { answer: "invalid_token", name: "Slack.InvalidToken", advice: NEW_WEBHOOK },
+    Refusal { answer: "no_active_hooks", name: "Slack.NoActiveHooks", advice: NEW_WEBHOOK },
+    Refusal { answer: "no_service", name: "Slack.NoService", advice: NEW_WEBHOOK },
+    Refusal { answer: "no_service_id", name: "Slack.NoService", advice: NEW_WEBHOOK },
+    Refusal { answer: "no_team", name: "Slack.NoTeam", advice: NEW_WEBHOOK },
+    Refusal { answer: "team_disabled", name: "Slack.TeamDisabled", advice: "the workspace is disabled" },
+    Refusal { answer: "user_not_found", name: "Slack.UserNotFound", advice: NEW_WEBHOOK },
+    Refusal { answer: "channel_not_found", name: "Slack.ChannelNotFound", advice: "the channel is gone; make a webhook for another" },
+    Refusal { answer: "channel_is_archived", name: "Slack.ChannelIsArchived", advice: "unarchive the channel, or make a webhook for another" },
+];
+
+impl SlackError {
+    /// What the Lambda console shows.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::RateLimited => "Slack.RateLimited",
+            Self::Unavailable { .. } => "Slack.Unavailable",
+            Self::Unreachable(_) => "Slack.Unreachable",
+            Self::Refused { refusal, .. } => refusal.name,
+            Self::Unexpected { .. } => "Slack.UnexpectedAnswer",
+        }
+    }
+
+    /// Could a new URL in the secret help?
+    fn webhook_is_gone(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                status: 403 | 404 | 410,
+                ..
+            } | Self::Unexpected {
+                status: 403 | 404 | 410
+            }
+        )
+    }
+}
+
+impl Slack {
+    /// Reads the secret.
+    ///
+    /// # Errors
+    /// When there is no webhook to post to.
+    pub async fn open(
+        client: HttpClient,
+        source: SecretSource,
+        deadline: Instant,
+    ) -> Result<Self, SecretError> {
+        let webhooks = secrets_manager::read_webhooks(&client, &source, deadline).await?;
+        let ready = Mutex::default();
+        Ok(Self {
+            client,
+            source,
+            webhooks: Mutex::new(webhooks),
+            ready,
+        })
+    }
+
+    /// Does the secret have a webhook of this name?
+    #[must_use]
+    pub fn has_channel(&self, channel: &str) -> bool {
+        lock(&self.webhooks).get(channel).0 == channel
+    }
+
+    /// Posts a message, once a second at most for each webhook.
+    ///
+    /// # Errors
+    /// When Slack does not say `ok` before the deadline.
+    pub async fn post(
+        &self,
+        channel: &str,
+        payload: &serde_json::Value,
+        deadline: Instant,
+    ) -> Result<(), SlackError> {
+        let payload = payload.to_string().into_bytes();
+        let webhook = self.webhook(channel);
+        match self.post_to(&webhook, &payload, deadline).await {
+            Err(error) if error.webhook_is_gone() => {
+                let Some(rotated) = self.rotated(channel, &webhook, deadline).await else {
+                    return Err(error);
+                };
+                self.post_to(&rotated, &payload, deadline).await
+            }
+            result => result,
+        }
+    }
+
+    fn webhook(&self, channel: &str) -> Webhook {
+        let webhooks = lock(&self.webhooks);
+        let (name, url) = webhooks.get(channel);
+        Webhook {
+            name: name.to_owned(),
+            url: url.clone(),
+        }
+    }
+
+    /// The channel's webhook of today, if it differs from the one that failed.
+    async fn rotated(&self, channel: &str, old: &Webhook, deadline: Instant) -> Option<Webhook> {
+        match secrets_manager::read_webhooks(&self.client, &self.source, deadline).await {
+            Ok(webhooks) => *lock(&self.webhooks) = webhooks,
+            Err(error) => {
+                tracing::warn!(error_type = error.name(), %error, "the secret cannot be read again");
+                return None;
+            }
+        }
+        let new = self.webhook(channel);
+        (new.url.expose_secret() != old.url.expose_secret()).then_some(new)
+    }
+
+    async fn post_to(
+        &self,
+        webhook: &Webhook,
+        payload: &[u8],
+        deadline: Instant,
+    ) -> Result<(), SlackError> {
+        http::retry(deadline, async || {
+            let ready = lock(&self.ready).get(&webhook.name).copied();
+            if let Some(ready) = ready {
+                if ready >= deadline {
+                    return Attempt::Failed(SlackError::RateLimited);
+                }
+                tokio::time::sleep_until(ready).await;
+            }
+            self.pause(webhook, BETWEEN_POSTS);
+            let request =
+                Request::post(webhook.url.expose_secret()).header(CONTENT_TYPE, "application/json");
+            match http::send(&self.client, request, payload.to_vec(), deadline).await {
+                Ok(answer) => {
+                    if let Some(wait) = answer.retry_after {
+                        self.pause(webhook, wait.max(BETWEEN_POSTS));
+                    }
+                    read_answer(&answer)
+                }
+                Err(error) if error.is_transient() => {
+                    Attempt::Again(SlackError::Unreachable(error), None)
+                }
+                Err(error) => Attempt::Failed(SlackError::Unreachable(error)),
+            }
+        })
+        .await
+    }
+
+    fn pause(&self, webhook: &Webhook, wait: Duration) {
+        lock(&self.ready).insert(webhook.name.clone(), Instant::now() + wait);
+    }
+}
+
+struct Webhook {
+    name: String,
+    url: SecretString,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read_answer(answer: &Answer) -> Attempt<(), SlackError> {
+    let status = answer.status;
+    match (status, answer.body.trim_ascii()) {
+        (200, b"ok") => Attempt::Done(()),
+        (429, _) => Attempt::Again(SlackError::RateLimited, answer.retry_after),
+        (408 | 500.., _) => Attempt::Again(SlackError::Unavailable { status }, answer.retry_after),
+        (_, body) => {
+            let known = REFUSALS
+                .iter()
+                .find(|refusal| refusal.answer.as_bytes() == body);
+            Attempt::Failed(match known {
+                Some(refusal) => SlackError::Refused { status, refusal },
+                None => SlackError::Unexpected { status },
+            })
+        }
+    }
+}

@@ -1,2 +1,7 @@
 //! The Lambda function.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    aurora_connection_audit::lambda::main()
+}

@@ -26,6 +26,22 @@ pub struct Announced {
     announcements: u64,
     /// Has this log shown `connection authorized` lines?
     authorizations: bool,
+    /// How the last batch ended.
+    pub(super) end: End,
+}
+
+/// How a batch ended: the next one may begin inside a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum End {
+    /// No batch yet, or none that the prefix could read.
+    #[default]
+    Nothing,
+    /// In a record that could be read.
+    Record,
+    /// In a connection line, which has no continuation lines.
+    Event,
+    /// In text that could not be read.
+    Garbage,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -180,9 +196,16 @@ impl Backend {
                 &mut self.authenticated,
                 [self.authorized, self.rejected, self.disconnected],
             ),
-            Kind::Authorized => (&mut self.authorized, [self.rejected, self.disconnected, None]),
+            Kind::Authorized => (
+                &mut self.authorized,
+                [self.rejected, self.disconnected, None],
+            ),
             Kind::Rejected => (&mut self.rejected, [self.disconnected, None, None]),
             Kind::Disconnected => (&mut self.disconnected, [None; 3]),
+            Kind::Ready => {
+                self.authorized.get_or_insert(now);
+                return true;
+            }
             _ => return true,
         };
         let fits = match *slot {

@@ -47,6 +47,32 @@ pub struct ConnectionEvent<'a> {
     pub sql_state: Option<&'a str>,
 }
 
+impl ConnectionEvent<'_> {
+    /// An event of which nothing is known but its kind.
+    #[must_use]
+    pub fn of_kind(kind: Kind) -> Self {
+        Self {
+            kind,
+            offset: 0,
+            announced: false,
+            time: None,
+            backend_pid: None,
+            user: None,
+            database: None,
+            host: None,
+            port: None,
+            application_name: None,
+            replication: false,
+            encryption: Encryption::Unknown,
+            auth_method: None,
+            identity: None,
+            session_time: None,
+            reason: None,
+            sql_state: None,
+        }
+    }
+}
+
 /// The kinds of connection event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {

@@ -12,6 +12,9 @@ use super::time_stamp;
 /// PostgreSQL cuts names to `NAMEDATALEN - 1` bytes (`ProcessStartupPacket`).
 pub const LONGEST_NAME: usize = 63;
 
+/// `\xNN` for each byte.
+const LONGEST_APPLICATION_NAME: usize = 4 * LONGEST_NAME;
+
 /// No field but names is longer (`%c`, `%s`, `%b`).
 const LONGEST_FIELD: usize = 64;
 
@@ -281,6 +284,7 @@ impl LogLinePrefix {
             .skip(self.head)
             .map(|item| match item {
                 Item::Literal(literal) => literal.len(),
+                item if chosen_by_client(item) == Some('a') => LONGEST_APPLICATION_NAME,
                 item if chosen_by_client(item).is_some() => LONGEST_NAME * widest,
                 Item::Field { .. } => LONGEST_FIELD,
             })
@@ -316,9 +320,7 @@ impl LogLinePrefix {
                 let mut wants_more = true;
                 each_value(*field, *width, next, state, &mut |state| {
                     // `%q` ends the prefix of a process without a client: a severity follows.
-                    wants_more = if *field == Field::Quit
-                        && lexer::severity(state.rest).is_some()
-                    {
+                    wants_more = if *field == Field::Quit && lexer::severity(state.rest).is_some() {
                         found(state, self.items.len())
                     } else {
                         self.search(state, from + 1, to, steps, found)
@@ -457,24 +459,46 @@ fn each_value<'a>(
         Field::Epoch => {
             let length = run(text, |byte| byte.is_ascii_digit() || byte == b'.');
             if length > 0 {
-                take(length, PrefixFields { time: value(length), ..fields });
+                take(
+                    length,
+                    PrefixFields {
+                        time: value(length),
+                        ..fields
+                    },
+                );
             }
         }
         Field::ProcessId => {
             let length = run(text, |byte| byte.is_ascii_digit());
             if let Some(pid) = value(length).and_then(|pid| pid.parse().ok()) {
-                take(length, PrefixFields { backend_pid: Some(pid), ..fields });
+                take(
+                    length,
+                    PrefixFields {
+                        backend_pid: Some(pid),
+                        ..fields
+                    },
+                );
             }
         }
         Field::Number => {
             let sign = usize::from(text.starts_with('-'));
-            let digits = run(text.get(sign..).unwrap_or_default(), |byte| byte.is_ascii_digit());
+            let digits = run(text.get(sign..).unwrap_or_default(), |byte| {
+                byte.is_ascii_digit()
+            });
             take(if digits > 0 { sign + digits } else { 0 }, fields);
         }
         Field::SqlState => {
-            let length = run(text, |byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
+            let length = run(text, |byte| {
+                byte.is_ascii_digit() || byte.is_ascii_uppercase()
+            });
             if length == 5 {
-                take(length, PrefixFields { sql_state: value(length), ..fields });
+                take(
+                    length,
+                    PrefixFields {
+                        sql_state: value(length),
+                        ..fields
+                    },
+                );
             }
         }
         Field::SessionId => {
@@ -484,36 +508,72 @@ fn each_value<'a>(
                 .and_then(|(_, pid)| u32::from_str_radix(pid, 16).ok());
             if pid.is_some() {
                 let backend_pid = fields.backend_pid.or(pid);
-                take(length, PrefixFields { backend_pid, ..fields });
+                take(
+                    length,
+                    PrefixFields {
+                        backend_pid,
+                        ..fields
+                    },
+                );
             }
         }
         Field::VirtualTransaction => {
-            take(run(text, |byte| byte.is_ascii_digit() || byte == b'/'), fields);
+            take(
+                run(text, |byte| byte.is_ascii_digit() || byte == b'/'),
+                fields,
+            );
         }
         Field::Remote => each_remote(text, &mut |length, host, port| {
             let remote = value(length);
-            take(length, PrefixFields { remote, host, port, ..fields })
+            take(
+                length,
+                PrefixFields {
+                    remote,
+                    host,
+                    port,
+                    ..fields
+                },
+            )
         }),
         Field::Host { of_server } => each_end(text, next, host_run(text), &mut |length| {
             let host = value(length).filter(|host| !host.is_empty() && *host != "???");
             let fields = if of_server || fields.remote.is_some() {
                 fields
             } else {
-                PrefixFields { remote: value(length), host, ..fields }
+                PrefixFields {
+                    remote: value(length),
+                    host,
+                    ..fields
+                }
             };
             take(length, fields)
         }),
         Field::User | Field::Database | Field::ApplicationName | Field::ServerText => {
-            let longest = longest_name(text) + usize::try_from(width.abs()).unwrap_or(0);
+            let longest = if field == Field::ApplicationName {
+                longest_application_name(text)
+            } else {
+                longest_name(text)
+            };
+            let longest = longest + usize::try_from(width.abs()).unwrap_or(0);
             each_end(text, next, longest, &mut |length| {
                 let name = value(length).map(|name| unpadded(name, width));
                 let fields = match field {
-                    Field::User => PrefixFields { user: name, ..fields },
-                    Field::Database => PrefixFields { database: name, ..fields },
-                    Field::ApplicationName => PrefixFields { application_name: name, ..fields },
+                    Field::User => PrefixFields {
+                        user: name,
+                        ..fields
+                    },
+                    Field::Database => PrefixFields {
+                        database: name,
+                        ..fields
+                    },
+                    Field::ApplicationName => PrefixFields {
+                        application_name: name,
+                        ..fields
+                    },
                     _ => fields,
                 };
-                text.get(length..).is_none_or(|rest| visit(State { fields, rest }))
+                text.get(length..)
+                    .is_none_or(|rest| visit(State { fields, rest }))
             });
         }
     }
@@ -570,7 +630,12 @@ fn each_remote<'a>(
 
 /// Every place, at most `longest` bytes on, where the literal behind a field stands; without a
 /// literal, the one place where a severity or the next field can begin.
-fn each_end(text: &str, next: Option<&Item>, longest: usize, visit: &mut impl FnMut(usize) -> bool) {
+fn each_end(
+    text: &str,
+    next: Option<&Item>,
+    longest: usize,
+    visit: &mut impl FnMut(usize) -> bool,
+) {
     let Some(Item::Literal(literal)) = next else {
         for (end, _) in text.char_indices().take_while(|(at, _)| *at <= longest) {
             if !visit(end) {
@@ -581,7 +646,10 @@ fn each_end(text: &str, next: Option<&Item>, longest: usize, visit: &mut impl Fn
     };
     let window = window(text, longest + literal.len());
     let mut from = 0;
-    while let Some(at) = window.get(from..).and_then(|rest| rest.find(literal.as_str())) {
+    while let Some(at) = window
+        .get(from..)
+        .and_then(|rest| rest.find(literal.as_str()))
+    {
         let end = from + at;
         if !visit(end) {
             return;
@@ -611,6 +679,23 @@ fn longest_name(text: &str) -> usize {
         }
     }
     text.len()
+}
+
+/// The same for an application name, which is printable ASCII. PostgreSQL 16 and newer write any
+/// other byte as `\xNN` (`pg_clean_ascii`), after cutting the name.
+fn longest_application_name(text: &str) -> usize {
+    let mut rest = text;
+    for _ in 0..LONGEST_NAME {
+        let written = match rest.as_bytes() {
+            [b'\\', b'x', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                4
+            }
+            [b' '..=b'~', ..] => 1,
+            _ => break,
+        };
+        rest = rest.get(written..).unwrap_or_default();
+    }
+    text.len() - rest.len()
 }
 
 fn name_bytes(character: char) -> usize {

@@ -79,23 +79,11 @@ fn log<'a>(line: &LogLine<'a>, known: Known) -> Said<'a> {
 /// An event with what the prefix says, names excepted: those need a message that confirms them.
 fn event<'a>(kind: Kind, prefix: &PrefixFields<'a>) -> ConnectionEvent<'a> {
     ConnectionEvent {
-        kind,
-        offset: 0,
-        announced: false,
-        time: None,
         backend_pid: prefix.backend_pid,
-        user: None,
-        database: None,
         host: prefix.host,
         port: prefix.port,
-        application_name: None,
-        replication: false,
-        encryption: Encryption::Unknown,
-        auth_method: None,
-        identity: None,
-        session_time: None,
-        reason: None,
         sql_state: prefix.sql_state,
+        ..ConnectionEvent::of_kind(kind)
     }
 }
 
@@ -161,7 +149,7 @@ fn authenticated<'a>(
     let names = if names_user {
         names::user_only(name, prefix, known)?
     } else {
-        Names::default()
+        names::of_prefix(prefix)
     };
     Some(ConnectionEvent {
         user: names.user,
@@ -225,7 +213,12 @@ fn ready<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<ConnectionEvent
             return None;
         }
     }
-    Some(with_names_of_prefix(event(Kind::Ready, prefix), prefix))
+    let names = names::of_prefix(prefix);
+    Some(ConnectionEvent {
+        user: names.user,
+        database: names.database,
+        ..event(Kind::Ready, prefix)
+    })
 }
 
 /// `%d:%02d:%02d.%03d user=%s database=%s host=%s[ port=%s]`, behind `session time: `. A physical
@@ -284,6 +277,10 @@ fn session_time(text: &str) -> Option<Duration> {
 fn fatal<'a>(line: &LogLine<'a>, known: Known) -> Said<'a> {
     let message = without_sql_state(line.message);
     let prefix = &line.prefix;
+    // The server's own processes have no client and an empty name.
+    if prefix.remote == Some("") || prefix.user == Some("") {
+        return Said::Nothing;
+    }
     let rejected = |names: Names<'a>| ConnectionEvent {
         user: names.user,
         database: names.database,
@@ -291,10 +288,18 @@ fn fatal<'a>(line: &LogLine<'a>, known: Known) -> Said<'a> {
         ..event(Kind::Rejected, prefix)
     };
     let unnamed = || {
-        let event = with_names_of_prefix(rejected(Names::default()), prefix);
+        let event = rejected(names::of_prefix(prefix));
         // Only these messages quote text of the client in which a line feed can stand.
-        let quotes = ["invalid value for parameter ", "unrecognized configuration parameter ", "--"];
-        if message.contains('\n') && !quotes.iter().any(|opening| message.starts_with(opening)) {
+        let quotes = [
+            "invalid value for parameter ",
+            "unrecognized configuration parameter ",
+            "--",
+        ];
+        let has_names = prefix.user.is_some() || prefix.database.is_some();
+        if has_names
+            && message.contains('\n')
+            && !quotes.iter().any(|opening| message.starts_with(opening))
+        {
             return Said::Contradiction;
         }
         Said::Unnamed(event)
@@ -304,12 +309,12 @@ fn fatal<'a>(line: &LogLine<'a>, known: Known) -> Said<'a> {
     };
     let named = match opening {
         Opening::AuthenticationFailed => authentication_failed(rest, prefix, known).map(rejected),
-        Opening::NotInHba => not_in_hba(rest, prefix, known).map(|(names, encryption)| {
-            ConnectionEvent {
+        Opening::NotInHba => {
+            not_in_hba(rest, prefix, known).map(|(names, encryption)| ConnectionEvent {
                 encryption,
                 ..rejected(names)
-            }
-        }),
+            })
+        }
         Opening::ReplicationNotInHba => {
             replication_not_in_hba(rest, prefix, known).map(|(names, encryption)| ConnectionEvent {
                 encryption,
@@ -318,10 +323,12 @@ fn fatal<'a>(line: &LogLine<'a>, known: Known) -> Said<'a> {
             })
         }
         // A start-up option can name another role or database than the client's own.
-        Opening::Role => match quoted(rest).and_then(|name| names::user_only(name, prefix, known)) {
-            Some(names) => Some(rejected(names)),
-            None => return unnamed(),
-        },
+        Opening::Role => {
+            match quoted(rest).and_then(|name| names::user_only(name, prefix, known)) {
+                Some(names) => Some(rejected(names)),
+                None => return unnamed(),
+            }
+        }
         Opening::Database => {
             match quoted(rest).and_then(|name| names::database_only(name, prefix, known)) {
                 Some(names) => Some(rejected(names)),
@@ -330,7 +337,7 @@ fn fatal<'a>(line: &LogLine<'a>, known: Known) -> Said<'a> {
         }
         Opening::WalSender => Some(ConnectionEvent {
             replication: true,
-            ..with_names_of_prefix(rejected(Names::default()), prefix)
+            ..rejected(names::of_prefix(prefix))
         }),
         Opening::SessionEnd => {
             return match unnamed() {
@@ -411,16 +418,4 @@ fn quoted(rest: &str) -> Option<&str> {
     ]
     .iter()
     .find_map(|ending| rest.strip_suffix(ending))
-}
-
-/// For messages that name nobody.
-fn with_names_of_prefix<'a>(
-    event: ConnectionEvent<'a>,
-    prefix: &PrefixFields<'a>,
-) -> ConnectionEvent<'a> {
-    ConnectionEvent {
-        user: names::known_name(prefix.user),
-        database: names::known_name(prefix.database),
-        ..event
-    }
 }

@@ -79,6 +79,14 @@ pub(super) fn known_name(name: Option<&str>) -> Option<Cow<'_, str>> {
         .map(Cow::Borrowed)
 }
 
+/// For messages that name nobody.
+pub(super) fn of_prefix<'a>(prefix: &PrefixFields<'a>) -> Names<'a> {
+    Names {
+        user: known_name(prefix.user),
+        database: known_name(prefix.database),
+    }
+}
+
 /// Is this no longer than a name can be? A byte that is not UTF-8 stands here as U+FFFD.
 fn is_name(text: &str) -> bool {
     let bytes = |character: char| match character {
@@ -175,7 +183,10 @@ fn splits_at<'a>(
 ) -> Vec<(Cow<'a, str>, &'a str)> {
     if let Some(name) = name {
         let rest = behind(text, name).and_then(|rest| rest.strip_prefix(between));
-        return rest.map(|rest| (Cow::Borrowed(name), rest)).into_iter().collect();
+        return rest
+            .map(|rest| (Cow::Borrowed(name), rest))
+            .into_iter()
+            .collect();
     }
     text.match_indices(between)
         .filter_map(|(at, _)| Some((text.get(..at)?, text.get(at + between.len()..)?)))
@@ -187,7 +198,10 @@ fn splits_at<'a>(
 fn splits<'a>(text: &'a str, name: Option<&'a str>) -> Vec<(Cow<'a, str>, &'a str)> {
     if let Some(name) = name {
         let rest = behind(text, name);
-        return rest.map(|rest| (Cow::Borrowed(name), rest)).into_iter().collect();
+        return rest
+            .map(|rest| (Cow::Borrowed(name), rest))
+            .into_iter()
+            .collect();
     }
     let openings = [" application_name=", " SSL enabled (", " GSS ("];
     openings
@@ -221,7 +235,9 @@ impl<'a, T: PartialEq> Readings<'a, T> {
             None => self.first = Some((Names { user, database }, Some(tail))),
             Some((names, first_tail)) => {
                 names.user.take_if(|first| user.as_ref() != Some(first));
-                names.database.take_if(|first| database.as_ref() != Some(first));
+                names
+                    .database
+                    .take_if(|first| database.as_ref() != Some(first));
                 first_tail.take_if(|first| *first != tail);
             }
         }

@@ -8,8 +8,8 @@
 
 use std::collections::VecDeque;
 
-use super::backends::{Announced, Claim};
-use super::connection::{ConnectionEvent, Encryption, Kind};
+use super::backends::{Announced, Claim, End};
+use super::connection::{ConnectionEvent, Kind};
 use super::log_line_prefix::{Head, LogLine, LogLinePrefix, PrefixFields};
 use super::message::{self, Said};
 use super::names::Known;
@@ -37,17 +37,24 @@ pub struct LineCounts {
     pub unparsed: usize,
 }
 
+/// About as long as the part of a prefix before its names can be.
+const LONGEST_HEAD: usize = 100;
+
 /// Reads `text`, whose records stand behind `prefix`; `announced` carries what earlier texts of
 /// the same log said.
 #[must_use]
 pub fn read<'a>(text: &'a str, prefix: &LogLinePrefix, announced: &mut Announced) -> Reading<'a> {
     announced.begin_batch();
+    let garbage_until = match announced.end {
+        End::Garbage => LONGEST_HEAD + prefix.longest_names(1),
+        _ => 0,
+    };
     let mut reader = Reader {
         prefix,
         announced,
         segments: Segments::new(text, prefix),
         reading: Reading::default(),
-        garbage_until: 0,
+        garbage_until,
     };
     while let Some(segment) = reader.segments.pop() {
         reader.segment(&segment);
@@ -87,20 +94,35 @@ impl<'a> Reader<'a, '_> {
             Some(record) => {
                 let text = self.segments.drop_next(segment, record.joined);
                 self.reading.counts.records += 1;
+                let events = self.reading.events.len();
                 self.take(segment.start, text, record);
+                self.announced.end = if self.reading.events.len() > events {
+                    End::Event
+                } else {
+                    End::Record
+                };
             }
             None => self.garbage(segment, head, misread),
         }
     }
 
-    /// Lines that no record stands before.
+    /// Lines that no record stands before: the rest of a record in the last batch, part of a
+    /// forgery, or lines of a log with another prefix.
     fn stray_lines(&mut self, segment: &Segment<'a>) {
+        let mut start = segment.start;
         for line in self.segments.text(segment.start, segment.end).split('\n') {
-            if line.starts_with('\t') {
-                self.reading.counts.continuations += 1;
-            } else if looks_like_connection(line) {
-                self.reading.counts.unparsed += 1;
+            let continues = line.starts_with('\t');
+            self.reading.counts.continuations += usize::from(continues);
+            if looks_like_connection(line) {
+                match (self.announced.end, continues) {
+                    (End::Nothing, false) => self.reading.counts.unparsed += 1,
+                    (End::Event | End::Garbage, _) | (End::Record, false) => {
+                        self.suspect(start, &PrefixFields::default());
+                    }
+                    (End::Nothing | End::Record, true) => {}
+                }
             }
+            start += line.len() + 1;
         }
     }
 
@@ -198,7 +220,7 @@ impl<'a> Reader<'a, '_> {
         };
         event.offset = start;
         event.time = record.prefix.time.and_then(time_of);
-        event.announced = announced || !self.prefix.has_names();
+        event.announced = announced || event.kind == Kind::Received;
         match event.kind {
             Kind::RejectionDetail => {
                 let is_of = |last: &ConnectionEvent<'_>| {
@@ -212,9 +234,9 @@ impl<'a> Reader<'a, '_> {
                 return;
             }
             Kind::Ended => match record.claim {
-                Claim::Announced { authorized: false, .. }
-                    if self.announced.shows_authorizations() =>
-                {
+                Claim::Announced {
+                    authorized: false, ..
+                } if self.announced.shows_authorizations() => {
                     event.kind = Kind::Rejected;
                 }
                 _ => return,
@@ -222,7 +244,6 @@ impl<'a> Reader<'a, '_> {
             Kind::Rejected if !self.is_client(&record.prefix, announced) => return,
             _ => {}
         }
-        let announced = announced || event.kind == Kind::Received;
         let stray = !announced && start < self.garbage_until;
         if stray
             || self.is_from_sql(&event, &record.prefix)
@@ -230,7 +251,6 @@ impl<'a> Reader<'a, '_> {
         {
             self.suspect(start, &record.prefix);
         } else {
-            event.announced |= announced;
             self.reading.events.push(event);
         }
     }
@@ -274,6 +294,7 @@ impl<'a> Reader<'a, '_> {
     /// A segment that starts like a record and cannot be read as one.
     fn garbage(&mut self, segment: &Segment<'a>, head: &Head<'a>, misread: bool) {
         self.garbage_until = self.names_end(segment, head);
+        self.announced.end = End::Garbage;
         if !looks_like_connection(self.segments.text(segment.start, segment.end)) {
             return;
         }
@@ -288,23 +309,11 @@ impl<'a> Reader<'a, '_> {
     fn suspect(&mut self, start: usize, prefix: &PrefixFields<'a>) {
         let known = self.announced.knows_client(prefix);
         self.reading.events.push(ConnectionEvent {
-            kind: Kind::Suspicious,
             offset: start,
-            announced: false,
             time: prefix.time.and_then(time_of),
-            backend_pid: None,
-            user: None,
-            database: None,
             host: prefix.host.filter(|_| known),
             port: prefix.port.filter(|_| known),
-            application_name: None,
-            replication: false,
-            encryption: Encryption::Unknown,
-            auth_method: None,
-            identity: None,
-            session_time: None,
-            reason: None,
-            sql_state: None,
+            ..ConnectionEvent::of_kind(Kind::Suspicious)
         });
     }
 }
@@ -312,15 +321,14 @@ impl<'a> Reader<'a, '_> {
 impl<'a> Record<'a> {
     /// Two readings are equally good: what both say is known.
     fn keep_common(&mut self, other: &Record<'a>) {
-        let (
-            Said::Event(mine) | Said::Unnamed(mine),
-            Said::Event(other) | Said::Unnamed(other),
-        ) = (&mut self.said, &other.said)
+        let (Said::Event(mine) | Said::Unnamed(mine), Said::Event(other) | Said::Unnamed(other)) =
+            (&mut self.said, &other.said)
         else {
             return;
         };
         mine.user.take_if(|user| other.user.as_ref() != Some(user));
-        mine.database.take_if(|name| other.database.as_ref() != Some(name));
+        mine.database
+            .take_if(|name| other.database.as_ref() != Some(name));
         mine.application_name
             .take_if(|name| other.application_name != Some(name));
     }
@@ -343,7 +351,13 @@ fn rank(record: Option<&Record<'_>>) -> u8 {
 fn is_final(record: Option<&Record<'_>>) -> bool {
     record.is_some_and(|record| {
         matches!(record.said, Said::Event(_))
-            || matches!(record.claim, Claim::Announced { authorized: true, .. })
+            || matches!(
+                record.claim,
+                Claim::Announced {
+                    authorized: true,
+                    ..
+                }
+            )
     })
 }
 

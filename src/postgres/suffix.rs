@@ -108,7 +108,9 @@ fn tls(text: &str) -> Option<(Tls<'_>, &str)> {
 
 /// ` GSS (authenticated=%s, encrypted=%s[, delegated_credentials=%s][, principal=%s])`, to the end.
 fn gss(text: &str) -> Option<Encryption<'_>> {
-    let inside = text.strip_prefix(" GSS (authenticated=")?.strip_suffix(')')?;
+    let inside = text
+        .strip_prefix(" GSS (authenticated=")?
+        .strip_suffix(')')?;
     let (authenticated, rest) = inside.split_once(", encrypted=")?;
     let encrypted = rest.split(',').next()?;
     let answer = |word: &str| matches!(word, "yes" | "no");

@@ -1,0 +1,379 @@
+//! A Lambda Runtime API, a Secrets Manager and a Slack on one port of this machine.
+//!
+//! Each answers by a script, and well once the script is over. For the demo and the tests.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::{Value, json};
+
+/// The path of the webhook that the local secret holds unless a script says otherwise.
+pub const WEBHOOK: &str = "/services/T0/B0/local";
+
+/// The three servers. They end with the process.
+#[derive(Debug, Clone)]
+pub struct Local {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    events: VecDeque<Event>,
+    outcomes: HashMap<String, Outcome>,
+    init_error: Option<Outcome>,
+    polls: usize,
+    invocations: usize,
+    slack: HashMap<String, VecDeque<Reply>>,
+    secrets: VecDeque<Reply>,
+    secret_requests: Vec<String>,
+    posts: Vec<Post>,
+}
+
+#[derive(Debug)]
+struct Event {
+    id: String,
+    payload: String,
+    limit: Duration,
+}
+
+/// How a server answers one request.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// Status, further header lines, body.
+    Answer(u16, &'static str, String),
+    /// Says nothing until the client gives up.
+    Stall,
+    /// Half an answer, then the end of the connection.
+    Cut,
+    /// Takes the request, then ends the connection without a word.
+    HangUp,
+}
+
+/// What the function told the Runtime API about an invocation or its init.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Did it fail?
+    pub failed: bool,
+    /// The answer, or `{"errorType", "errorMessage"}`.
+    pub body: Value,
+}
+
+/// What Slack got.
+#[derive(Debug, Clone)]
+pub struct Post {
+    /// Of the webhook.
+    pub path: String,
+    /// The message.
+    pub payload: Value,
+    /// When.
+    pub at: Instant,
+    /// Did Slack take it? `false` where the script refused it or was silent.
+    pub taken: bool,
+}
+
+impl Reply {
+    /// An answer without further headers.
+    pub fn status(status: u16, body: &str) -> Self {
+        Self::Answer(status, "", body.to_owned())
+    }
+
+    /// A secret, as `GetSecretValue` answers.
+    #[must_use]
+    pub fn secret(secret: &str) -> Self {
+        Self::status(200, &json!({ "SecretString": secret }).to_string())
+    }
+}
+
+impl Local {
+    /// Listens on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// When the operating system gives none.
+    pub fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let local = Self {
+            address: listener.local_addr()?,
+            shared: Arc::default(),
+        };
+        let server = local.clone();
+        thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                let server = server.clone();
+                // A client that goes away in the middle is part of many scripts.
+                thread::spawn(move || server.serve(connection).ok());
+            }
+        });
+        Ok(local)
+    }
+
+    /// `http://127.0.0.1:<port>`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The environment in which `bootstrap` finds these servers and nothing else.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let constant = [
+            ("AWS_LAMBDA_FUNCTION_NAME", "aurora-connection-audit"),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+            ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+            ("AWS_REGION", "ap-northeast-1"),
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_SESSION_TOKEN", "local"),
+            ("SLACK_WEBHOOK_SECRET_ID", "local"),
+            ("NO_PROXY", "127.0.0.1"),
+        ];
+        let own = [
+            ("AWS_LAMBDA_RUNTIME_API", self.address.to_string()),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.url()),
+        ];
+        constant
+            .map(|(name, value)| (name, value.to_owned()))
+            .into_iter()
+            .chain(own)
+            .collect()
+    }
+
+    /// Slack's next answers at a path.
+    pub fn script_slack(&self, path: &str, replies: impl IntoIterator<Item = Reply>) {
+        self.state()
+            .slack
+            .entry(path.to_owned())
+            .or_default()
+            .extend(replies);
+    }
+
+    /// Secrets Manager's next answers; the last one stays.
+    pub fn script_secrets(&self, replies: impl IntoIterator<Item = Reply>) {
+        self.state().secrets.extend(replies);
+    }
+
+    /// Queues an event for the function; `limit` is what Lambda would give it.
+    pub fn invoke(&self, payload: &str, limit: Duration) -> String {
+        let mut state = self.state();
+        state.invocations += 1;
+        let id = format!("invocation-{}", state.invocations);
+        state.events.push_back(Event {
+            id: id.clone(),
+            payload: payload.to_owned(),
+            limit,
+        });
+        self.shared.changed.notify_all();
+        id
+    }
+
+    /// What the function made of an event, if it says so in time.
+    #[must_use]
+    pub fn outcome(&self, id: &str, patience: Duration) -> Option<Outcome> {
+        self.wait(patience, |state| state.outcomes.get(id).cloned())
+    }
+
+    /// How the function's init failed, if it says so in time.
+    #[must_use]
+    pub fn init_error(&self, patience: Duration) -> Option<Outcome> {
+        self.wait(patience, |state| state.init_error.clone())
+    }
+
+    /// Waits until the function asks for its first event.
+    #[must_use]
+    pub fn first_poll(&self, patience: Duration) -> bool {
+        self.wait(patience, |state| (state.polls > 0).then_some(()))
+            .is_some()
+    }
+
+    /// What Slack got so far.
+    #[must_use]
+    pub fn posts(&self) -> Vec<Post> {
+        self.state().posts.clone()
+    }
+
+    /// The head and body of the requests to Secrets Manager so far.
+    #[must_use]
+    pub fn secret_requests(&self) -> Vec<String> {
+        self.state().secret_requests.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<T>(
+        &self,
+        patience: Duration,
+        mut look: impl FnMut(&mut State) -> Option<T>,
+    ) -> Option<T> {
+        let mut found = None;
+        let nothing = |state: &mut State| {
+            found = look(state);
+            found.is_none()
+        };
+        drop(
+            self.shared
+                .changed
+                .wait_timeout_while(self.state(), patience, nothing),
+        );
+        found
+    }
+
+    fn serve(&self, connection: TcpStream) -> io::Result<()> {
+        let request = read_request(&connection)?;
+        let reply = self.reply(&request);
+        write_reply(&connection, reply)
+    }
+
+    fn reply(&self, request: &Request) -> Reply {
+        const RUNTIME: &str = "/2018-06-01/runtime/";
+        match request.path.strip_prefix(RUNTIME) {
+            Some("invocation/next") => self.next_event(),
+            Some(path) => self.report(path, request),
+            None if request.head.contains("secretsmanager.GetSecretValue") => self.secret(request),
+            None => self.slack(request),
+        }
+    }
+
+    /// Waits for an event, as the Runtime API does.
+    fn next_event(&self) -> Reply {
+        self.state().polls += 1;
+        self.shared.changed.notify_all();
+        const DAY: Duration = Duration::from_secs(86_400);
+        let Some(event) = self.wait(DAY, |state| state.events.pop_front()) else {
+            return Reply::HangUp;
+        };
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let deadline = (now + event.limit).as_millis();
+        let headers = format!(
+            "lambda-runtime-aws-request-id: {}\r\nlambda-runtime-deadline-ms: {deadline}\r\nlambda-runtime-invoked-function-arn: arn:aws:lambda:ap-northeast-1:123456789012:function:aurora-connection-audit\r\n",
+            event.id
+        );
+        Reply::Answer(200, headers.leak(), event.payload)
+    }
+
+    /// `init/error`, `invocation/<id>/response` or `invocation/<id>/error`.
+    fn report(&self, path: &str, request: &Request) -> Reply {
+        let body = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
+        let outcome = Outcome {
+            failed: path.ends_with("/error"),
+            body,
+        };
+        let mut state = self.state();
+        match path.split('/').nth(1) {
+            Some("error") => state.init_error = Some(outcome),
+            Some(id) => drop(state.outcomes.insert(id.to_owned(), outcome)),
+            None => {}
+        }
+        self.shared.changed.notify_all();
+        Reply::status(202, "{}")
+    }
+
+    fn secret(&self, request: &Request) -> Reply {
+        let mut state = self.state();
+        state.secret_requests.push(format!(
+            "{}{}",
+            request.head,
+            String::from_utf8_lossy(&request.body)
+        ));
+        match state.secrets.len() {
+            0 => Reply::secret(&format!("{}{WEBHOOK}", self.url())),
+            1 => state.secrets.front().cloned().unwrap_or(Reply::HangUp),
+            _ => state.secrets.pop_front().unwrap_or(Reply::HangUp),
+        }
+    }
+
+    fn slack(&self, request: &Request) -> Reply {
+        let mut state = self.state();
+        let script = state.slack.get_mut(&request.path);
+        let reply = script
+            .and_then(VecDeque::pop_front)
+            .unwrap_or_else(|| Reply::status(200, "ok"));
+        let taken = matches!(&reply, Reply::Answer(200, _, body) if body == "ok");
+        let payload = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
+        let path = request.path.clone();
+        state.posts.push(Post {
+            path,
+            payload,
+            at: Instant::now(),
+            taken,
+        });
+        reply
+    }
+}
+
+struct Request {
+    path: String,
+    /// Request line and headers, in lower case but for the path.
+    head: String,
+    body: Vec<u8>,
+}
+
+/// HTTP/1.1 with `Content-Length` or chunks, as the two clients here send.
+fn read_request(connection: &TcpStream) -> io::Result<Request> {
+    let mut reader = BufReader::new(connection);
+    let mut head = String::new();
+    while reader.read_line(&mut head)? > 2 {}
+    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    if header(&head, "expect").is_some() {
+        (&mut &*connection).write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+    }
+    let mut body = Vec::new();
+    if header(&head, "transfer-encoding").is_some() {
+        read_chunks(&mut reader, &mut body)?;
+    } else if let Some(length) = header(&head, "content-length") {
+        reader
+            .take(length.parse().unwrap_or(0))
+            .read_to_end(&mut body)?;
+    }
+    Ok(Request { path, head, body })
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines().skip(1).find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        key.eq_ignore_ascii_case(name).then(|| value.trim())
+    })
+}
+
+fn read_chunks(reader: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<()> {
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let length = u64::from_str_radix(line.trim(), 16).map_err(io::Error::other)?;
+        reader.take(length).read_to_end(body)?;
+        reader.read_line(&mut line)?;
+        if length == 0 {
+            return Ok(());
+        }
+    }
+}
+
+fn write_reply(mut connection: &TcpStream, reply: Reply) -> io::Result<()> {
+    match reply {
+        Reply::Answer(status, headers, body) => write!(
+            connection,
+            "HTTP/1.1 {status} -\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n{body}",
+            body.len()
+        ),
+        Reply::Stall => connection.read(&mut [0]).map(drop),
+        Reply::Cut => write!(connection, "HTTP/1.1 200 -\r\ncontent-length: 100\r\n\r\no"),
+        Reply::HangUp => Ok(()),
+    }
+}

@@ -1,0 +1,122 @@
+//! The Lambda function: init, then one invocation after the other.
+
+use std::env;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
+
+use isahc::{HttpClient, Request};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
+use tokio::time::Instant;
+
+use crate::cloudwatch::SubscriptionPayload;
+use crate::config::Config;
+use crate::error::Error;
+use crate::http;
+use crate::pipeline::{self, App, Memory};
+use crate::slack::Slack;
+
+/// Lambda gives init 10 s; what is not ready then is started again at the first invocation.
+const INIT: Duration = Duration::from_secs(9);
+/// What an invocation keeps back to tell Lambda about a failure.
+const MARGIN: Duration = Duration::from_millis(500);
+
+/// The whole life of the process; `bootstrap` is nothing else.
+#[must_use]
+pub fn main() -> ExitCode {
+    lambda_runtime::tracing::init_default_subscriber();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let Ok(runtime) = runtime else {
+        tracing::error!("the operating system gives no event loop");
+        return ExitCode::FAILURE;
+    };
+    match runtime.block_on(run()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(()) => ExitCode::FAILURE,
+    }
+}
+
+async fn run() -> Result<(), ()> {
+    let Ok(runtime_api) = env::var("AWS_LAMBDA_RUNTIME_API") else {
+        tracing::error!(
+            "AWS_LAMBDA_RUNTIME_API is not set: bootstrap runs inside AWS Lambda; `aurora-connection-audit demo` shows it at work elsewhere"
+        );
+        return Err(());
+    };
+    let client = http::client().map_err(|error| log(&Error::Client(error)))?;
+    let app = match init(client.clone()).await {
+        Ok(app) => app,
+        Err(error) => {
+            log(&error);
+            report_init_error(&client, &runtime_api, error).await;
+            return Err(());
+        }
+    };
+    let app = &app;
+    let handler = service_fn(move |event: LambdaEvent<SubscriptionPayload>| async move {
+        pipeline::handle(app, &event.payload, deadline(&event.context)).await
+    });
+    lambda_runtime::run(handler).await.map_err(|error| {
+        tracing::error!(error, "the Lambda runtime API failed");
+    })
+}
+
+/// Reads the environment and the secret: the first HTTPS request of a process is the slowest, and
+/// a fault is to be known before the first event comes.
+async fn init(client: HttpClient) -> Result<App, Error> {
+    let config = Config::from_vars(|variable| env::var(variable).ok())?;
+    let slack = Slack::open(client, config.secret, Instant::now() + INIT).await?;
+    for channel in config
+        .settings
+        .rules
+        .channels()
+        .filter(|channel| !slack.has_channel(channel))
+    {
+        tracing::warn!(
+            channel,
+            "the secret has no such channel: its messages go to `default`"
+        );
+    }
+    Ok(App {
+        settings: config.settings,
+        slack,
+        memory: Mutex::new(Memory::default()),
+    })
+}
+
+fn deadline(context: &Context) -> Instant {
+    let left = context
+        .deadline()
+        .duration_since(SystemTime::now())
+        .unwrap_or_default();
+    Instant::now() + left.saturating_sub(MARGIN)
+}
+
+fn log(error: &Error) {
+    tracing::error!(error_type = error.name(), %error, "init failed");
+}
+
+/// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-initerror>
+async fn report_init_error(client: &HttpClient, runtime_api: &str, error: Error) {
+    let name = error.name();
+    let Ok(body) = serde_json::to_vec(&Diagnostic::from(error)) else {
+        return;
+    };
+    let request = Request::post(format!(
+        "http://{runtime_api}/2018-06-01/runtime/init/error"
+    ))
+    .header("content-type", "application/json")
+    .header("lambda-runtime-function-error-type", name);
+    let sent = http::send(
+        client,
+        request,
+        body,
+        Instant::now() + Duration::from_secs(2),
+    )
+    .await;
+    if let Err(error) = sent {
+        tracing::warn!(%error, "Lambda does not take the report of the failed init");
+    }
+}

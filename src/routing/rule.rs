@@ -1,0 +1,387 @@
+//! One rule, and reading it from JSON.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde_json::{Map, Value};
+
+use super::glob;
+use crate::postgres::connection::Encryption;
+use crate::sessions::{Connection, Outcome};
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Rule {
+    when: When,
+    pub(super) then: Then,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Then {
+    Ignore,
+    Channel(String),
+}
+
+/// What must be so; `None` where the rule does not ask.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct When {
+    users: Option<Vec<String>>,
+    databases: Option<Vec<String>>,
+    hosts: Option<Vec<Host>>,
+    applications: Option<Vec<String>>,
+    clusters: Option<Vec<String>>,
+    events: Option<Vec<Event>>,
+    tls: Option<bool>,
+    /// Only connections that cannot be forged. Not in the JSON.
+    confirmed: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Host {
+    Net(IpNet),
+    UnixSocket,
+}
+
+/// A kind of connection that rules tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the outcomes' own names")]
+pub enum Event {
+    Authorized,
+    Rejected,
+    Disconnected,
+    Suspicious,
+}
+
+impl Event {
+    /// `authorized`, `rejected`, `disconnected` or `suspicious`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Event> {
+        match name {
+            "authorized" => Some(Event::Authorized),
+            "rejected" => Some(Event::Rejected),
+            "disconnected" => Some(Event::Disconnected),
+            "suspicious" => Some(Event::Suspicious),
+            _ => None,
+        }
+    }
+}
+
+impl From<Outcome> for Event {
+    fn from(outcome: Outcome) -> Event {
+        match outcome {
+            Outcome::Authorized => Event::Authorized,
+            Outcome::Rejected => Event::Rejected,
+            Outcome::Disconnected => Event::Disconnected,
+            Outcome::Suspicious => Event::Suspicious,
+        }
+    }
+}
+
+/// The users by whom RDS itself keeps a cluster running.
+const RDS_USERS: [&str; 6] = [
+    "rdsadmin",
+    "rdsrepladmin",
+    "rdsproxyadmin",
+    "rdstopmgr",
+    "rdswriteforwarduser",
+    "rdshm",
+];
+
+/// Anybody can fail to log in as these users, or write a line that names them.
+pub(super) fn rds_users() -> Rule {
+    Rule {
+        when: When {
+            users: Some(RDS_USERS.map(str::to_owned).to_vec()),
+            events: Some(vec![Event::Authorized, Event::Disconnected]),
+            confirmed: true,
+            ..When::default()
+        },
+        then: Then::Ignore,
+    }
+}
+
+impl Rule {
+    pub(super) fn matches(&self, connection: &Connection<'_>, cluster: &str) -> bool {
+        let when = &self.when;
+        (!when.confirmed || connection.confirmed)
+            && any_glob(when.users.as_deref(), connection.user.as_deref())
+            && any_glob(when.databases.as_deref(), connection.database.as_deref())
+            && any_glob(when.applications.as_deref(), connection.application_name)
+            && any_glob(when.clusters.as_deref(), Some(cluster))
+            && when
+                .hosts
+                .as_ref()
+                .is_none_or(|hosts| any_host(hosts, connection.host))
+            && self.event_matches(connection.outcome)
+            && when
+                .tls
+                .is_none_or(|tls| is_tls(connection.encryption) == Some(tls))
+    }
+
+    fn event_matches(&self, outcome: Outcome) -> bool {
+        match &self.when.events {
+            Some(events) => events.contains(&Event::from(outcome)),
+            None => outcome != Outcome::Suspicious || self.then != Then::Ignore,
+        }
+    }
+}
+
+fn any_glob(globs: Option<&[String]>, name: Option<&str>) -> bool {
+    globs.is_none_or(|globs| {
+        name.is_some_and(|name| globs.iter().any(|glob| glob::matches(glob, name)))
+    })
+}
+
+fn any_host(hosts: &[Host], host: Option<&str>) -> bool {
+    match host {
+        None => false,
+        Some("[local]") => hosts.contains(&Host::UnixSocket),
+        Some(host) => address(host).is_some_and(|address| {
+            hosts
+                .iter()
+                .any(|host| matches!(host, Host::Net(net) if net.contains(&address)))
+        }),
+    }
+}
+
+/// `fe80::1%eth0` is `fe80::1`, `::ffff:10.0.0.1` is `10.0.0.1`; a host name is `None`.
+fn address(host: &str) -> Option<IpAddr> {
+    let without_zone = host.split_once('%').map_or(host, |(address, _)| address);
+    without_zone
+        .parse()
+        .ok()
+        .map(|address: IpAddr| address.to_canonical())
+}
+
+fn is_tls(encryption: Encryption<'_>) -> Option<bool> {
+    match encryption {
+        Encryption::Unknown => None,
+        Encryption::Plain | Encryption::Gss => Some(false),
+        Encryption::Tls(_) => Some(true),
+    }
+}
+
+/// What is wrong with a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleFault {
+    /// Number of the rule, from 1; `None` when there are no rules to be counted.
+    pub rule: Option<usize>,
+    /// The key, as in `when.hosts`; empty for the rule itself.
+    pub key: String,
+    /// Number of the entry in the key's list, from 1.
+    pub entry: Option<usize>,
+    /// What is wrong there.
+    pub reason: Reason,
+}
+
+/// Why a value cannot be part of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// At this line and column.
+    NotJson(usize, usize),
+    /// Something else was found.
+    Expected(&'static str),
+    /// The key must be present.
+    Missing,
+    /// There is no such key; the keys there are.
+    UnknownKey(&'static str),
+    /// A list that nothing could match.
+    EmptyList,
+}
+
+impl fmt::Display for RuleFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(rule) = self.rule {
+            write!(f, "rule {rule}: ")?;
+        }
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        if let Some(entry) = self.entry {
+            write!(f, "entry {entry}: ")?;
+        }
+        match self.reason {
+            Reason::NotJson(line, column) => write!(f, "not JSON at line {line}, column {column}"),
+            Reason::Expected(what) => write!(f, "must be {what}"),
+            Reason::Missing => write!(f, "is missing"),
+            Reason::UnknownKey(keys) => write!(f, "no such key; the keys are {keys}"),
+            Reason::EmptyList => write!(f, "is an empty list, which nothing matches"),
+        }
+    }
+}
+
+pub(super) fn from_json(json: &str) -> Result<Vec<Rule>, Vec<RuleFault>> {
+    let whole = |reason| {
+        vec![RuleFault {
+            rule: None,
+            key: String::new(),
+            entry: None,
+            reason,
+        }]
+    };
+    let value: Value = serde_json::from_str(json)
+        .map_err(|error| whole(Reason::NotJson(error.line(), error.column())))?;
+    let Value::Array(rules) = value else {
+        return Err(whole(Reason::Expected("a JSON array of rules")));
+    };
+    let mut faults = Vec::new();
+    let rules = rules
+        .iter()
+        .zip(1..)
+        .filter_map(|(value, number)| {
+            Reader {
+                rule: number,
+                faults: &mut faults,
+            }
+            .rule(value)
+        })
+        .collect();
+    if faults.is_empty() {
+        Ok(rules)
+    } else {
+        Err(faults)
+    }
+}
+
+const RULE_KEYS: &str = "when, then";
+const WHEN_KEYS: &str = "users, databases, hosts, applications, clusters, events, tls";
+
+/// Reads one rule and notes every fault in it.
+struct Reader<'f> {
+    rule: usize,
+    faults: &'f mut Vec<RuleFault>,
+}
+
+impl Reader<'_> {
+    fn rule(&mut self, value: &Value) -> Option<Rule> {
+        let object = self.object("", value)?;
+        for key in object
+            .keys()
+            .filter(|key| !matches!(key.as_str(), "when" | "then"))
+        {
+            self.fault(key, None, Reason::UnknownKey(RULE_KEYS));
+        }
+        let when = self
+            .required(object, "when")
+            .and_then(|value| self.when(value));
+        let then = self
+            .required(object, "then")
+            .and_then(|value| self.then(value));
+        Some(Rule {
+            when: when?,
+            then: then?,
+        })
+    }
+
+    fn when(&mut self, value: &Value) -> Option<When> {
+        let mut when = When::default();
+        for (key, value) in self.object("when", value)? {
+            let path = format!("when.{key}");
+            match key.as_str() {
+                "users" => when.users = self.list(&path, value, "a string", glob),
+                "databases" => when.databases = self.list(&path, value, "a string", glob),
+                "applications" => when.applications = self.list(&path, value, "a string", glob),
+                "clusters" => when.clusters = self.list(&path, value, "a string", glob),
+                "hosts" => {
+                    when.hosts = self.list(&path, value, "an IP address or CIDR block", host);
+                }
+                "events" => {
+                    let expected = "authorized, rejected, disconnected or suspicious";
+                    when.events = self.list(&path, value, expected, Event::named);
+                }
+                "tls" => match value.as_bool() {
+                    None => self.fault(&path, None, Reason::Expected("true or false")),
+                    tls => when.tls = tls,
+                },
+                _ => self.fault(&path, None, Reason::UnknownKey(WHEN_KEYS)),
+            }
+        }
+        Some(when)
+    }
+
+    fn then(&mut self, value: &Value) -> Option<Then> {
+        let then = match value {
+            Value::String(word) if word == "ignore" => Some(Then::Ignore),
+            Value::Object(object) if object.len() == 1 => match object.get("channel") {
+                Some(Value::String(name)) if !name.is_empty() => Some(Then::Channel(name.clone())),
+                _ => None,
+            },
+            _ => None,
+        };
+        if then.is_none() {
+            let expected = r#""ignore" or {"channel": name}"#;
+            self.fault("then", None, Reason::Expected(expected));
+        }
+        then
+    }
+
+    /// `None` when the list has a fault, which is noted.
+    fn list<T>(
+        &mut self,
+        path: &str,
+        value: &Value,
+        expected: &'static str,
+        entry: fn(&str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Value::Array(values) = value else {
+            self.fault(path, None, Reason::Expected("a list of strings"));
+            return None;
+        };
+        if values.is_empty() {
+            self.fault(path, None, Reason::EmptyList);
+        }
+        let mut entries = Vec::with_capacity(values.len());
+        for (value, number) in values.iter().zip(1..) {
+            match value.as_str().and_then(entry) {
+                Some(entry) => entries.push(entry),
+                None => self.fault(path, Some(number), Reason::Expected(expected)),
+            }
+        }
+        Some(entries)
+    }
+
+    fn object<'v>(&mut self, key: &str, value: &'v Value) -> Option<&'v Map<String, Value>> {
+        let object = value.as_object();
+        if object.is_none() {
+            self.fault(key, None, Reason::Expected("a JSON object"));
+        }
+        object
+    }
+
+    fn required<'v>(&mut self, object: &'v Map<String, Value>, key: &str) -> Option<&'v Value> {
+        let value = object.get(key);
+        if value.is_none() {
+            self.fault(key, None, Reason::Missing);
+        }
+        value
+    }
+
+    fn fault(&mut self, key: &str, entry: Option<usize>, reason: Reason) {
+        let rule = Some(self.rule);
+        self.faults.push(RuleFault {
+            rule,
+            key: key.to_owned(),
+            entry,
+            reason,
+        });
+    }
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "an entry of a list can be wrong; a glob cannot"
+)]
+fn glob(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+fn host(text: &str) -> Option<Host> {
+    if text == "[local]" {
+        return Some(Host::UnixSocket);
+    }
+    let net = text
+        .parse()
+        .ok()
+        .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    net.map(Host::Net)
+}

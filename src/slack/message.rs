@@ -1,0 +1,197 @@
+//! Connections become one Slack message.
+//!
+//! Whatever their number and whatever they hold, [`payload`] is one message within Slack's limits,
+//! in Block Kit and as plain text for notifications and screen readers.
+
+mod facts;
+mod many;
+mod one;
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use super::console;
+use super::mrkdwn::length;
+use super::text::{Language, Words};
+use super::time_zone::TimeZone;
+use crate::sessions::Connection;
+
+/// What one channel is told about one batch of log events.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// In any order.
+    pub connections: &'a [&'a Connection<'a>],
+    /// Lines that look like connections and that the configured prefix cannot read.
+    pub unparsed: usize,
+    /// Where they happened.
+    pub place: Place<'a>,
+    /// How to tell it.
+    pub style: Style,
+}
+
+/// Where connections happened.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The name to show for the cluster.
+    pub cluster: &'a str,
+    /// The DB instance that wrote the log, where it is known.
+    pub instance: Option<&'a str>,
+    /// The log group, for the link to CloudWatch Logs.
+    pub log_group: &'a str,
+    /// The log stream, for the link to CloudWatch Logs.
+    pub log_stream: &'a str,
+    /// AWS region; without it there is no link.
+    pub region: Option<&'a str>,
+}
+
+/// How connections are told.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// The language of every word.
+    pub language: Language,
+    /// The zone of every time.
+    pub time_zone: TimeZone,
+}
+
+/// The body of the request to an incoming webhook.
+#[must_use]
+pub fn payload(batch: &Batch<'_>) -> Value {
+    let message = match batch.connections {
+        [connection] => one::message(connection, batch),
+        connections => many::message(connections, batch),
+    };
+    json!({
+        "text": message.text.lines,
+        "blocks": message.blocks.iter().map(Block::to_json).collect::<Vec<_>>(),
+        "unfurl_links": false,
+        "unfurl_media": false,
+    })
+}
+
+/// Slack takes 3000 units in a section.
+const SECTION: usize = 2900;
+/// Slack takes 40 000 units; a notification shows the first few lines.
+const TEXT: usize = 2900;
+/// Slack takes 3000 units; the names of log groups and streams have up to 512 characters each.
+const LINK: usize = 2000;
+
+struct Message {
+    text: Text,
+    blocks: Vec<Block>,
+}
+
+enum Block {
+    /// Our own words only.
+    Header(String),
+    Section(String),
+    Fields(Vec<String>),
+    Context(String),
+}
+
+impl Block {
+    fn to_json(&self) -> Value {
+        match self {
+            Block::Header(text) => json!({
+                "type": "header",
+                "text": { "type": "plain_text", "text": text, "emoji": true },
+            }),
+            Block::Section(text) => json!({ "type": "section", "text": mrkdwn(text) }),
+            Block::Fields(fields) => json!({
+                "type": "section",
+                "fields": fields.iter().map(|field| mrkdwn(field)).collect::<Vec<_>>(),
+            }),
+            Block::Context(text) => json!({ "type": "context", "elements": [mrkdwn(text)] }),
+        }
+    }
+}
+
+/// `verbatim`: Slack makes no link of what looks like a URL, a channel or a user.
+fn mrkdwn(text: &str) -> Value {
+    json!({ "type": "mrkdwn", "text": text, "verbatim": true })
+}
+
+/// Lines for notifications and screen readers; `…` where there was no room for more.
+struct Text {
+    lines: String,
+    is_full: bool,
+}
+
+impl Text {
+    fn new(headline: &str) -> Text {
+        Text {
+            lines: headline.to_owned(),
+            is_full: false,
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        if self.is_full {
+            return;
+        }
+        self.is_full = length(&self.lines) + 1 + length(line) > TEXT;
+        self.lines.push('\n');
+        self.lines.push_str(if self.is_full { "…" } else { line });
+    }
+
+    fn lines(&mut self, lines: &[String]) {
+        for line in lines {
+            self.line(line);
+        }
+    }
+}
+
+impl Batch<'_> {
+    fn words(&self) -> &'static Words {
+        self.style.language.words()
+    }
+
+    fn date_and_time(&self, time: Option<OffsetDateTime>) -> String {
+        match time {
+            Some(time) => self.style.time_zone.date_and_time(time),
+            None => self.words().unknown.to_owned(),
+        }
+    }
+}
+
+fn unparsed_note(batch: &Batch<'_>) -> Option<String> {
+    (batch.unparsed > 0).then(|| format!("⚠️ {}", (batch.words().unparsed)(batch.unparsed)))
+}
+
+/// The link to the log from `first` on, and the times in the reader's own zone.
+fn context(
+    batch: &Batch<'_>,
+    first: Option<OffsetDateTime>,
+    last: Option<OffsetDateTime>,
+) -> Option<Block> {
+    let words = batch.words();
+    let mut parts = Vec::new();
+    if let Some(url) = link(batch, first) {
+        parts.push(format!("🔎 <{url}|{}>", words.open_log));
+    }
+    if let Some(first) = first {
+        let times = [Some(first), last.filter(|last| *last != first)];
+        let times: Vec<_> = times
+            .into_iter()
+            .flatten()
+            .map(|time| date_token(batch, time))
+            .collect();
+        parts.push(format!("🕒 {}: {}", words.your_time, times.join(" – ")));
+    }
+    (!parts.is_empty()).then(|| Block::Context(parts.join("  |  ")))
+}
+
+fn link(batch: &Batch<'_>, from: Option<OffsetDateTime>) -> Option<String> {
+    let place = &batch.place;
+    console::log_stream_url(place.region?, place.log_group, place.log_stream, from)
+        .filter(|url| url.len() <= LINK)
+}
+
+/// Slack shows it in the reader's time zone.
+fn date_token(batch: &Batch<'_>, time: OffsetDateTime) -> String {
+    let unix = time.unix_timestamp();
+    let fallback = batch.style.time_zone.date_and_time(time);
+    format!("<!date^{unix}^{{date_num}} {{time_secs}}|{fallback}>")
+}
+
+#[cfg(test)]
+mod tests;

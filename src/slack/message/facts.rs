@@ -1,0 +1,146 @@
+//! The facts about a connection, in words.
+
+use super::Batch;
+use crate::postgres::connection::Encryption;
+use crate::sessions::{Connection, Outcome};
+use crate::slack::mrkdwn::quoted;
+
+/// Room for a name: all 63 bytes of it, even when each is escaped as `&amp;`.
+const NAME: usize = 320;
+/// Room for a message of PostgreSQL.
+const MESSAGE: usize = 600;
+
+pub(super) struct Fact {
+    pub(super) label: &'static str,
+    pub(super) value: String,
+}
+
+impl Fact {
+    fn new(label: &'static str, value: String) -> Fact {
+        Fact { label, value }
+    }
+
+    pub(super) fn line(&self) -> String {
+        format!("{}: {}", self.label, self.value)
+    }
+
+    pub(super) fn field(&self) -> String {
+        format!("*{}*\n{}", self.label, self.value)
+    }
+}
+
+/// Who, to what, from where, when.
+pub(super) fn main(connection: &Connection<'_>, batch: &Batch<'_>) -> Vec<Fact> {
+    let words = batch.words();
+    let mut facts = Vec::new();
+    if connection.outcome != Outcome::Suspicious {
+        facts.push(Fact::new(words.user, user(connection, batch, NAME)));
+        facts.push(Fact::new(words.database, database(connection, batch, NAME)));
+    }
+    facts.push(Fact::new(words.client, client(connection, batch, NAME)));
+    facts.push(cluster(batch));
+    let time = batch.date_and_time(connection.time);
+    facts.push(Fact::new(words.time.of(connection.outcome), time));
+    facts
+}
+
+/// How: what is known, and for a new connection also what is not.
+pub(super) fn more(connection: &Connection<'_>, batch: &Batch<'_>) -> Vec<Fact> {
+    let words = batch.words();
+    let is_new = connection.outcome == Outcome::Authorized;
+    let or_unknown =
+        |value: Option<String>| value.or_else(|| is_new.then(|| words.unknown.to_owned()));
+    let name = |value: Option<&str>| value.map(|value| quoted(value, NAME));
+    let identity = connection
+        .identity
+        .as_deref()
+        .filter(|it| connection.user.as_deref() != Some(it));
+    let facts = [
+        (
+            words.session_time,
+            connection.session_time.map(words.duration),
+        ),
+        (
+            words.instance,
+            Some(name(batch.place.instance).unwrap_or(words.unknown.to_owned())),
+        ),
+        (
+            words.application,
+            or_unknown(name(connection.application_name)),
+        ),
+        (words.auth_method, or_unknown(name(connection.auth_method))),
+        (words.identity, name(identity)),
+        (
+            words.encryption,
+            or_unknown(encryption(connection.encryption, batch)),
+        ),
+        (
+            words.backend_pid,
+            connection.backend_pid.map(|pid| pid.to_string()),
+        ),
+    ];
+    facts
+        .into_iter()
+        .filter_map(|(label, value)| Some(Fact::new(label, value?)))
+        .collect()
+}
+
+/// Why PostgreSQL refused the client.
+pub(super) fn refusal(connection: &Connection<'_>, batch: &Batch<'_>) -> Vec<Fact> {
+    let words = batch.words();
+    [
+        (words.reason, &connection.reason),
+        (words.detail, &connection.detail),
+    ]
+    .into_iter()
+    .filter_map(|(label, message)| Some((label, message.as_deref()?)))
+    .map(|(label, message)| Fact::new(label, quoted(message, MESSAGE)))
+    .collect()
+}
+
+pub(super) fn cluster(batch: &Batch<'_>) -> Fact {
+    Fact::new(batch.words().cluster, quoted(batch.place.cluster, NAME))
+}
+
+pub(super) fn instance(batch: &Batch<'_>) -> Option<Fact> {
+    let instance = batch.place.instance?;
+    Some(Fact::new(batch.words().instance, quoted(instance, NAME)))
+}
+
+pub(super) fn user(connection: &Connection<'_>, batch: &Batch<'_>, max: usize) -> String {
+    match &connection.user {
+        Some(user) => quoted(user, max),
+        None => batch.words().unknown.to_owned(),
+    }
+}
+
+pub(super) fn database(connection: &Connection<'_>, batch: &Batch<'_>, max: usize) -> String {
+    match &connection.database {
+        Some(database) => quoted(database, max),
+        None if connection.replication => batch.words().replication.to_owned(),
+        None => batch.words().unknown.to_owned(),
+    }
+}
+
+pub(super) fn client(connection: &Connection<'_>, batch: &Batch<'_>, max: usize) -> String {
+    match connection.host {
+        Some("[local]") => format!("[local]{}", batch.words().unix_socket),
+        Some(host) => quoted(host, max),
+        None => batch.words().unknown.to_owned(),
+    }
+}
+
+fn encryption(encryption: Encryption<'_>, batch: &Batch<'_>) -> Option<String> {
+    match encryption {
+        Encryption::Unknown => None,
+        Encryption::Plain => Some(batch.words().plain_text.to_owned()),
+        Encryption::Gss => Some("GSSAPI".to_owned()),
+        Encryption::Tls(tls) => {
+            let (protocol, cipher) = (quoted(tls.protocol, NAME), quoted(tls.cipher, NAME));
+            Some(format!(
+                "{protocol} ({cipher}, {})",
+                (batch.words().bits)(tls.bits)
+            ))
+        }
+    }
+}

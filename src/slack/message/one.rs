@@ -1,0 +1,59 @@
+//! The message about one connection.
+
+use super::facts::{self, Fact};
+use super::{Batch, Block, Message, Text, context, unparsed_note};
+use crate::sessions::{Connection, Outcome};
+use crate::slack::text::EMOJI;
+
+pub(super) fn message(connection: &Connection<'_>, batch: &Batch<'_>) -> Message {
+    let words = batch.words();
+    let outcome = connection.outcome;
+    let headline = format!("{} {}", EMOJI.of(outcome), words.headline.of(outcome));
+    let title = words.facts.of(outcome);
+    let main = lines(&facts::main(connection, batch));
+    let refusal = lines(&facts::refusal(connection, batch));
+    let more = facts::more(connection, batch);
+    let notes = notes(connection, batch);
+
+    let mut text = Text::new(&headline);
+    text.line("");
+    text.line(title);
+    for line in main
+        .iter()
+        .chain(&refusal)
+        .chain(&lines(&more))
+        .chain(&notes)
+    {
+        text.line(line);
+    }
+
+    let mut blocks = vec![Block::Header(headline)];
+    blocks.push(Block::Section(format!("*{title}*\n{}", main.join("\n"))));
+    if !refusal.is_empty() {
+        blocks.push(Block::Section(refusal.join("\n")));
+    }
+    blocks.push(Block::Fields(more.iter().map(Fact::field).collect()));
+    if !notes.is_empty() {
+        blocks.push(Block::Section(notes.join("\n")));
+    }
+    blocks.extend(context(batch, connection.time, None));
+    Message { text, blocks }
+}
+
+fn lines(facts: &[Fact]) -> Vec<String> {
+    facts.iter().map(Fact::line).collect()
+}
+
+fn notes(connection: &Connection<'_>, batch: &Batch<'_>) -> Vec<String> {
+    let words = batch.words();
+    let suspicious = connection.outcome == Outcome::Suspicious;
+    let unconfirmed = !connection.confirmed && !suspicious;
+    let attempts = connection.attempts;
+    let notes = [
+        suspicious.then(|| format!("⚠️ {}", words.suspicion)),
+        unconfirmed.then(|| format!("❔ {}", words.unconfirmed)),
+        (attempts > 1).then(|| format!("🔁 {}", (words.attempts)(attempts))),
+        unparsed_note(batch),
+    ];
+    notes.into_iter().flatten().collect()
+}

@@ -1,0 +1,153 @@
+//! Whatever the connections are: one message, within Slack's limits, with no markup but ours.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::slack::mrkdwn::is_invisible;
+
+/// Slack's limits, and that nothing but our own links and date tokens is markup.
+#[track_caller]
+pub(super) fn check_limits(payload: &Value) {
+    let units = |text: &Value| {
+        let text = text.as_str().unwrap();
+        assert!(!text.is_empty());
+        assert!(
+            !text.contains(|c| is_invisible(c) && c != '\n' && c != '\u{fe0f}'),
+            "{text}"
+        );
+        for (at, _) in text.match_indices('<') {
+            let rest = &text[at..];
+            let ours = rest.starts_with("<https://ap-northeast-1.console.aws.amazon.com/")
+                || rest.starts_with("<!date^");
+            assert!(ours, "{text}");
+        }
+        text.encode_utf16().count()
+    };
+    assert!(units(&payload["text"]) <= 3000);
+    let blocks = payload["blocks"].as_array().unwrap();
+    assert!(blocks.len() <= 20);
+    let mut total = 0;
+    for block in blocks {
+        let (key, max) = match block["type"].as_str().unwrap() {
+            "header" => ("text", 150),
+            "section" if block.get("text").is_some() => ("text", 3000),
+            "section" => ("fields", 2000),
+            _ => ("elements", 3000),
+        };
+        let texts = block[key]
+            .as_array()
+            .cloned()
+            .unwrap_or_else(|| vec![block[key].clone()]);
+        assert!((1..=10).contains(&texts.len()));
+        for text in &texts {
+            let units = units(&text["text"]);
+            assert!(units <= max, "{units} in {text}");
+            total += units;
+        }
+    }
+    assert!(total <= 10_000, "{total}");
+}
+
+#[test]
+fn a_flood_of_refusals_does_not_hide_an_entry() {
+    let names: Vec<String> = (0..10_000).map(|n| format!("guess_{n:0>55}")).collect();
+    let mut connections: Vec<_> = names
+        .iter()
+        .map(|name| Connection {
+            user: Some(Cow::Borrowed(name)),
+            ..rejected()
+        })
+        .collect();
+    connections.insert(5000, connection());
+    let connections: Vec<_> = connections.iter().collect();
+    let message = blocks(&connections, Language::En);
+    assert!(
+        message.contains("🚫 Aurora PostgreSQL: 10000 refused, 1 new connection"),
+        "{message}"
+    );
+    assert!(
+        message.contains("• myuser → mydb · 192.168.1.100 · psql · 12:00:00"),
+        "{message}"
+    );
+    let shown = message.matches("guess_").count();
+    assert!(message.contains(&format!("and {0} more groups ({0} in all)", 10_000 - shown)));
+}
+
+#[test]
+fn without_a_region_or_with_endless_names_there_is_no_link() {
+    let connection = connection();
+    let connections = [&connection];
+    let mut here = batch(&connections, Language::En);
+    here.place.region = None;
+    assert!(!blocks_of(&here).contains("CloudWatch"));
+    let group = "/".repeat(512);
+    let mut here = batch(&connections, Language::En);
+    here.place.log_group = &group;
+    assert!(!blocks_of(&here).contains("CloudWatch"));
+}
+
+fn any_text() -> impl Strategy<Value = String> {
+    let hostile = "[\\x00-\\x20<>&*_~`:@#!|^\u{202e}\u{200b}\u{2028}]{0,63}";
+    prop_oneof!["[a-z_]{1,8}", hostile, ".{0,63}", "&{60,2000}"]
+}
+
+prop_compose! {
+    fn any_connection()(
+        outcome in prop::sample::select(vec![
+            Outcome::Authorized, Outcome::Rejected, Outcome::Disconnected, Outcome::Suspicious,
+        ]),
+        time in prop::option::of(-377_705_116_800_i64..=253_402_300_799),
+        texts in prop::array::uniform6(prop::option::of(any_text())),
+        host in prop::option::of(any_text().prop_map(|host| &*host.leak())),
+        seconds in prop::option::of(any::<u64>()),
+        flags in any::<[bool; 3]>(),
+        attempts in any::<u32>(),
+    ) -> Connection<'static> {
+        let [user, database, identity, reason, detail, name] =
+            texts.map(|text| text.map(Cow::Owned));
+        Connection {
+            outcome,
+            offset: 0,
+            confirmed: flags[0],
+            time: time.map(|time| OffsetDateTime::from_unix_timestamp(time).unwrap()),
+            user, database, identity, reason, detail,
+            host,
+            application_name: name.map(|name: Cow<'_, str>| &*name.into_owned().leak()),
+            replication: flags[1],
+            encryption: if flags[2] { Encryption::Plain } else { connection().encryption },
+            session_time: seconds.map(Duration::from_secs),
+            attempts,
+            ..connection()
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_connections_make_one_valid_message(
+        some in prop::collection::vec(any_connection(), 0..60),
+        copies in 1_usize..50,
+        unparsed in prop::option::of(any::<usize>()),
+        cluster in any_text(),
+    ) {
+        let connections: Vec<_> = some.iter().cycle().take(some.len() * copies).collect();
+        for language in Language::ALL {
+            let mut batch = batch(&connections, language);
+            batch.unparsed = unparsed.unwrap_or_default();
+            batch.place.cluster = &cluster;
+            check_limits(&payload(&batch));
+        }
+    }
+
+    #[test]
+    fn any_one_connection_makes_one_valid_message(one in any_connection(), cluster in any_text()) {
+        let connections = [&one];
+        for language in Language::ALL {
+            let mut batch = batch(&connections, language);
+            batch.place.cluster = &cluster;
+            check_limits(&payload(&batch));
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Whole messages about many connections, and about none.
+
+use insta::assert_snapshot;
+
+use super::*;
+
+fn busy() -> Vec<Connection<'static>> {
+    let later = |connection: Connection<'static>, seconds| Connection {
+        time: connection
+            .time
+            .map(|time| time + Duration::from_secs(seconds)),
+        ..connection
+    };
+    let walsender = Connection {
+        user: Some(Cow::Borrowed("repl_user")),
+        database: None,
+        replication: true,
+        host: Some("[local]"),
+        application_name: Some("walreceiver"),
+        ..connection()
+    };
+    vec![
+        connection(),
+        later(disconnected(), 70_000),
+        later(connection(), 9),
+        later(rejected(), 1),
+        later(walsender, 5),
+        later(suspicious(), 30),
+        later(connection(), 4),
+        Connection {
+            confirmed: false,
+            ..connection()
+        },
+    ]
+}
+
+#[test]
+fn many_connections_are_lists_of_groups() {
+    let busy = busy();
+    let busy: Vec<_> = busy.iter().collect();
+    assert_snapshot!(text(&busy, Language::Ja), @r#"
+    ⚠️ Aurora PostgreSQL: 偽装の疑い 1件、拒否 1件、新しい接続 5件、切断 1件
+
+    クラスターID: aurora-postgresql-cluster
+    インスタンス: writer-1
+    期間: 2024-01-01 12:00:00 JST – 2024-01-02 07:26:40 JST
+
+    *⚠️ 偽装の疑い 1件*
+    何者かがログに偽の行を書き込んだ可能性があります。この時刻の前後のログを直接確認し、接続元を調べてください。
+    • クライアントIP: 不明 · 12:00:30
+
+    *🚫 拒否 1件*
+    • myuser → mydb · 192.168.1.100 · 12:00:01
+        ↳ `password authentication failed for user "myuser"`
+
+    *🔗 新しい接続 5件*
+    • *3件* myuser → mydb · 192.168.1.100 · psql · 12:00:00–12:00:09
+    • myuser → mydb · 192.168.1.100 · psql · 12:00:00 · 未確認
+    • repl_user → なし（レプリケーション） · [local]（Unixソケット） · walreceiver · 12:00:05
+
+    *👋 切断 1件*
+    • myuser → mydb · 192.168.1.100 · psql · 2024-01-02 07:26:40 · 1時間2分
+    "#);
+    assert_snapshot!(blocks(&busy, Language::Ja), @r#"
+    ---- header
+    ⚠️ Aurora PostgreSQL: 偽装の疑い 1件、拒否 1件、新しい接続 5件、切断 1件
+    ---- section
+    クラスターID: aurora-postgresql-cluster
+    インスタンス: writer-1
+    期間: 2024-01-01 12:00:00 JST – 2024-01-02 07:26:40 JST
+    ---- section
+    *⚠️ 偽装の疑い 1件*
+    何者かがログに偽の行を書き込んだ可能性があります。この時刻の前後のログを直接確認し、接続元を調べてください。
+    • クライアントIP: 不明 · 12:00:30
+    ---- section
+    *🚫 拒否 1件*
+    • myuser → mydb · 192.168.1.100 · 12:00:01
+        ↳ `password authentication failed for user "myuser"`
+    ---- section
+    *🔗 新しい接続 5件*
+    • *3件* myuser → mydb · 192.168.1.100 · psql · 12:00:00–12:00:09
+    • myuser → mydb · 192.168.1.100 · psql · 12:00:00 · 未確認
+    • repl_user → なし（レプリケーション） · [local]（Unixソケット） · walreceiver · 12:00:05
+    ---- section
+    *👋 切断 1件*
+    • myuser → mydb · 192.168.1.100 · psql · 2024-01-02 07:26:40 · 1時間2分
+    ---- context
+    🔎 <LINK|CloudWatch Logsで開く>  |  🕒 あなたの時間帯では: <!date^1704078000^{date_num} {time_secs}|2024-01-01 12:00:00 JST> – <!date^1704148000^{date_num} {time_secs}|2024-01-02 07:26:40 JST>
+    "#);
+    assert_snapshot!(blocks(&busy, Language::En), @r#"
+    ---- header
+    ⚠️ Aurora PostgreSQL: 1 suspected forgery, 1 refused, 5 new connections, 1 ended
+    ---- section
+    Cluster ID: aurora-postgresql-cluster
+    Instance: writer-1
+    Period: 2024-01-01 12:00:00 JST – 2024-01-02 07:26:40 JST
+    ---- section
+    *⚠️ 1 suspected forgery*
+    Somebody may be writing forged lines into the log. Read the log around this time itself, and find out who the client is.
+    • Client IP: unknown · 12:00:30
+    ---- section
+    *🚫 1 refused*
+    • myuser → mydb · 192.168.1.100 · 12:00:01
+        ↳ `password authentication failed for user "myuser"`
+    ---- section
+    *🔗 5 new connections*
+    • *3×* myuser → mydb · 192.168.1.100 · psql · 12:00:00–12:00:09
+    • myuser → mydb · 192.168.1.100 · psql · 12:00:00 · unconfirmed
+    • repl_user → none (replication) · [local] (Unix socket) · walreceiver · 12:00:05
+    ---- section
+    *👋 1 ended*
+    • myuser → mydb · 192.168.1.100 · psql · 2024-01-02 07:26:40 · 1 h 2 min
+    ---- context
+    🔎 <LINK|Open in CloudWatch Logs>  |  🕒 Your time: <!date^1704078000^{date_num} {time_secs}|2024-01-01 12:00:00 JST> – <!date^1704148000^{date_num} {time_secs}|2024-01-02 07:26:40 JST>
+    "#);
+}
+
+#[test]
+fn lines_that_cannot_be_read_are_told() {
+    let nothing = Batch {
+        unparsed: 3,
+        ..batch(&[], Language::Ja)
+    };
+    assert_snapshot!(blocks_of(&nothing), @"
+    ---- header
+    ⚠️ Aurora PostgreSQLのログを読み取れません
+    ---- section
+    クラスターID: aurora-postgresql-cluster
+    インスタンス: writer-1
+    ---- section
+    ⚠️ 接続に関するとみられるログ 3行を読み取れませんでした。通知が漏れている可能性があります。DBパラメータ log_line_prefix と LOG_LINE_PREFIX の設定が一致しているか確認してください。
+    ---- context
+    🔎 <LINK|CloudWatch Logsで開く>
+    ");
+    let connection = connection();
+    let connections = [&connection];
+    let one = Batch {
+        unparsed: 1,
+        ..batch(&connections, Language::En)
+    };
+    assert_snapshot!(blocks_of(&one), @"
+    ---- header
+    🔗 New connection to Aurora PostgreSQL
+    ---- section
+    *Database connection*
+    User: myuser
+    Database: mydb
+    Client IP: 192.168.1.100
+    Cluster ID: aurora-postgresql-cluster
+    Connected at: 2024-01-01 12:00:00 JST
+    ---- section
+    *Instance*
+    writer-1
+    *Application*
+    psql
+    *Authentication*
+    scram-sha-256
+    *Encryption*
+    TLSv1.3 (TLS_AES_256_GCM_SHA384, 256 bits)
+    *Process ID*
+    4236
+    ---- section
+    ⚠️ 1 log line that looks like a connection could not be read, so connections may be missing here. Check that LOG_LINE_PREFIX equals the DB parameter log_line_prefix.
+    ---- context
+    🔎 <LINK|Open in CloudWatch Logs>  |  🕒 Your time: <!date^1704078000^{date_num} {time_secs}|2024-01-01 12:00:00 JST>
+    ");
+}
