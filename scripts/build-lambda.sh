@@ -38,7 +38,7 @@ done
 install_tools
 "$CARGO" fetch --locked --quiet # lambda-build-env.sh must see the folder of the crates
 source scripts/lambda-build-env.sh
-build=(zigbuild --locked --release --no-default-features --bin bootstrap)
+build=(zigbuild --locked --release --no-default-features --bin bootstrap --target-dir target)
 build_std=$(standard_library)
 if [[ $build_std ]]; then
   build+=("$build_std")
@@ -48,5 +48,5 @@ fi
 PATH=$tools/bin:$PATH cargo-zigbuild "${build[@]}"
 
 [[ ! -L result ]] || rm result # a link to what Nix built
-scripts/package-lambda.sh "${CARGO_TARGET_DIR:-target}/$CARGO_BUILD_TARGET/release/bootstrap" result/lambda.zip
+scripts/package-lambda.sh "target/$CARGO_BUILD_TARGET/release/bootstrap" result/lambda.zip
 sha256sum result/lambda.zip
