@@ -27,7 +27,11 @@ jq --arg inside "$inside" --arg root "path+file://$PWD#" --arg rust "$rust" '
   | .dependencies |= map(
       select(.ref as $ref | $refs | index($ref))
       | if .dependsOn then .dependsOn |= map(select(. as $ref | $refs | index($ref))) else . end)
+  | (.components[] | select(.name == "curl-sys").version | split("+curl-")[1]) as $curl
   | .components += [
+      { type: "library", name: "libcurl", version: $curl, description: "C library, in curl-sys",
+        licenses: [{ license: { id: "curl" } }] },
+      { type: "library", name: "zlib", description: "C library, in libz-sys", licenses: [{ license: { id: "Zlib" } }] },
       { type: "library", name: "rust-std", version: $rust, licenses: [{ expression: "MIT OR Apache-2.0" }] },
       { type: "library", name: "musl", description: "C library, of zig 0.16.0", licenses: [{ expression: "MIT" }] },
       { type: "library", name: "libunwind", description: "of LLVM, by zig 0.16.0",
