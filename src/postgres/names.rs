@@ -87,7 +87,8 @@ pub(super) const UNKNOWN: &str = "[unknown]";
 /// stands for none, though a role or database could be called so; the server's own processes have
 /// an empty one.
 pub(super) fn known_name(name: Option<&str>) -> Option<Cow<'_, str>> {
-    name.filter(|name| !name.is_empty() && !(name.starts_with('[') && name.ends_with(']')))
+    let is_bracketed = |name: &str| name.starts_with('[') && name.ends_with(']');
+    name.filter(|name| !name.is_empty() && !is_bracketed(name))
         .map(Cow::Borrowed)
 }
 
