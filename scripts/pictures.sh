@@ -44,7 +44,8 @@ for language in ja en; do
     for name in connection busy refused; do
         picture=docs/images/$name.$language.png
         "$cli" preview "tests/fixtures/pictures/$name.log" --html "$work/page.html" \
-            --language "$language" --cluster aurora-postgresql-cluster
+            --language "$language" --region ap-northeast-1 --log-stream writer-1.0 \
+            --log-group /aws/rds/cluster/aurora-postgresql-cluster/postgresql
         take "$picture"
         echo "$picture: $(wc -c <"$picture") bytes"
     done

@@ -51,6 +51,8 @@ enum Command {
         #[arg(long, value_name = "PAGE", conflicts_with = "json")]
         html: Option<PathBuf>,
         #[command(flatten)]
+        log: LogFlags,
+        #[command(flatten)]
         flags: MessageFlags,
     },
 
@@ -84,6 +86,20 @@ struct PrefixFlag {
     /// The server's setting [default: %t:%r:%u@%d:[%p]:]
     #[arg(long, value_name = "SETTING")]
     log_line_prefix: Option<String>,
+}
+
+/// Where in CloudWatch Logs the log would be: messages tell the instance and link to it.
+#[derive(Debug, Args)]
+struct LogFlags {
+    /// As `/aws/rds/cluster/<id>/postgresql` [default: the file's name]
+    #[arg(long, value_name = "NAME")]
+    log_group: Option<String>,
+    /// As `<instance>.<number>`
+    #[arg(long, value_name = "NAME")]
+    log_stream: Option<String>,
+    /// AWS region of the link to the log; none without it
+    #[arg(long, value_name = "NAME")]
+    region: Option<String>,
 }
 
 /// The function's environment as flags.
@@ -208,8 +224,9 @@ pub fn main() -> ExitCode {
             file,
             json,
             html,
+            log,
             flags,
-        } => preview::run(file.as_deref(), json, html.as_deref(), &flags),
+        } => preview::run(file.as_deref(), json, html.as_deref(), log, &flags),
         Command::Parse { file, prefix } => parse::run(file.as_deref(), &prefix),
         Command::Event {
             file,

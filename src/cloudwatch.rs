@@ -165,7 +165,9 @@ pub fn decode(payload: &SubscriptionPayload) -> Result<Option<LogBatch>, DecodeE
     let gzip = BASE64
         .decode(&awslogs.data)
         .map_err(|error| base64_fault(&error, &awslogs.data))?;
-    json::read(&inflate(&gzip)?)
+    let json = inflate(&gzip)?;
+    drop(gzip); // before the text needs as much again
+    json::read(&json)
 }
 
 /// CloudWatch pads; `aws_lambda_events` does not when it writes an event.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Failure, MessageFlags, input};
+use super::{Failure, LogFlags, MessageFlags, input};
 use crate::cloudwatch::LogBatch;
 use crate::pipeline::{self, Memory};
 use crate::preview;
@@ -14,16 +14,21 @@ pub(super) fn run(
     file: Option<&Path>,
     json: bool,
     html: Option<&Path>,
+    log: LogFlags,
     flags: &MessageFlags,
 ) -> Result<(), Failure> {
     let name = file
         .and_then(Path::file_name)
         .unwrap_or("standard input".as_ref());
-    let log_group = name.to_string_lossy().into_owned();
-    let settings = flags.settings(&log_group)?;
+    let log_group = log
+        .log_group
+        .unwrap_or_else(|| name.to_string_lossy().into_owned());
+    let mut settings = flags.settings(&log_group)?;
+    settings.region = log.region;
     let text = input::read(file)?;
     let batch = LogBatch {
         log_group,
+        log_stream: log.log_stream.unwrap_or_default(),
         text,
         ..LogBatch::default()
     };

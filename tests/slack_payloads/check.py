@@ -235,6 +235,8 @@ def payloads(cli, log, language):
         file.flush()
         command = [cli, "preview", file.name, "--json", "--language", language]
         command += ["--notify-on", "authorized,rejected,disconnected"]
+        command += ["--region", "ap-northeast-1", "--log-stream", "writer-1.0"]
+        command += ["--log-group", "/aws/rds/cluster/aurora-postgresql-cluster/postgresql"]
         done = subprocess.run(command, capture_output=True, check=False, timeout=120)
     require(done.returncode == 0, f"exit {done.returncode}: {done.stderr.decode()[:300]}")
     return [json.loads(text) for text in done.stdout.decode().splitlines()]
