@@ -1,8 +1,8 @@
 //! The Lambda function: init, then one invocation after the other.
 
+use std::cell::RefCell;
 use std::env;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use isahc::{HttpClient, Request};
@@ -82,7 +82,7 @@ async fn init(client: HttpClient) -> Result<App, Error> {
     Ok(App {
         settings: config.settings,
         slack,
-        memory: Mutex::new(Memory::default()),
+        memory: RefCell::new(Memory::default()),
     })
 }
 
