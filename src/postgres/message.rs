@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use memchr::{memchr2, memrchr_iter};
+
 use super::connection::{ConnectionEvent, Encryption, Kind};
 use super::lexer::{self, Opening, Severity};
 use super::log_line_prefix::{LogLine, PrefixFields};
@@ -29,13 +31,13 @@ pub(super) enum Said<'a> {
 
 /// What the message of `line` says; `known` is what earlier lines of the backend said.
 #[must_use]
-pub(super) fn read<'a>(line: &LogLine<'a>, known: Known) -> Said<'a> {
+pub(super) fn read<'a>(line: &LogLine<'a, '_>, known: Known) -> Said<'a> {
     match line.severity {
         Severity::Log => log(line, known),
         Severity::Fatal => fatal(line, known),
         Severity::Detail => Said::Unnamed(ConnectionEvent {
             reason: Some(names::without_tabs(line.message)),
-            ..event(Kind::RejectionDetail, &line.prefix)
+            ..event(Kind::RejectionDetail, line.prefix)
         }),
         Severity::FromSql => Said::FromSql,
         Severity::Other => Said::Nothing,
@@ -58,11 +60,11 @@ fn without_sql_state(message: &str) -> &str {
     }
 }
 
-fn log<'a>(line: &LogLine<'a>, known: Known) -> Said<'a> {
+fn log<'a>(line: &LogLine<'a, '_>, known: Known) -> Said<'a> {
     let Some((opening, rest)) = lexer::opening(without_sql_state(line.message)) else {
         return Said::Nothing;
     };
-    let prefix = &line.prefix;
+    let prefix = line.prefix;
     let read = match opening {
         Opening::Received => received(rest, prefix),
         Opening::AuthenticatedIdentity => authenticated(rest, prefix, known, true),
@@ -106,11 +108,11 @@ fn host_and_port<'a>(
     text: &'a str,
     prefix: &PrefixFields<'a>,
 ) -> Option<(Option<&'a str>, Option<u16>)> {
-    let (host, port) = match text.split_once(" port=") {
-        Some((host, port)) => (host, Some(port)),
+    let (host, port) = match text.split_once(' ') {
+        Some((host, rest)) => (host, Some(rest.strip_prefix("port=")?)),
         None => (text, None),
     };
-    if host.is_empty() || host.contains(char::is_whitespace) {
+    if host.is_empty() || memchr2(b'\n', b'\t', host.as_bytes()).is_some() {
         return None;
     }
     let number = match port {
@@ -133,7 +135,7 @@ fn authenticated<'a>(
     known: Known,
     is_identity: bool,
 ) -> Option<ConnectionEvent<'a>> {
-    let (name, behind) = rest.rsplit_once("\" method=")?;
+    let (name, behind) = rsplit_at(rest, b'"', "\" method=")?;
     let (method, hba_line) = behind.split_once(" (")?;
     let (_, line_number) = hba_line.strip_suffix(')')?.rsplit_once(':')?;
     let words = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
@@ -157,6 +159,14 @@ fn authenticated<'a>(
         auth_method: Some(method),
         identity: is_identity.then(|| names::without_tabs(name)),
         ..event(Kind::Authenticated, prefix)
+    })
+}
+
+/// Cuts `text` at the last `between`, whose first byte is `first`.
+fn rsplit_at<'a>(text: &'a str, first: u8, between: &str) -> Option<(&'a str, &'a str)> {
+    memrchr_iter(first, text.as_bytes()).find_map(|at| {
+        let (before, behind) = text.split_at_checked(at)?;
+        Some((before, behind.strip_prefix(between)?))
     })
 }
 
@@ -228,8 +238,8 @@ fn disconnection<'a>(
     prefix: &PrefixFields<'a>,
     known: Known,
 ) -> Option<ConnectionEvent<'a>> {
-    let (duration, rest) = rest.split_once(" user=")?;
-    let (named, remote) = rest.rsplit_once(" host=")?;
+    let (duration, rest) = rest.split_once(' ')?;
+    let (named, remote) = rsplit_at(rest.strip_prefix("user=")?, b' ', " host=")?;
     let (host, port) = host_and_port(remote, prefix)?;
     let names = match named.strip_suffix(" database=") {
         Some(user) if prefix.database.is_none_or(|name| name == UNKNOWN) => {
@@ -274,9 +284,9 @@ fn session_time(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(whole) + Duration::from_millis(number(milliseconds)?))
 }
 
-fn fatal<'a>(line: &LogLine<'a>, known: Known) -> Said<'a> {
+fn fatal<'a>(line: &LogLine<'a, '_>, known: Known) -> Said<'a> {
     let message = without_sql_state(line.message);
-    let prefix = &line.prefix;
+    let prefix = line.prefix;
     // The server's own processes have no client and an empty name.
     if prefix.remote == Some("") || prefix.user == Some("") {
         return Said::Nothing;
