@@ -122,6 +122,8 @@
             src = sourceOf (
               crate
               ++ [
+                ./README.ja.md
+                ./README.md
                 ./clippy.toml
                 ./tests
               ]
