@@ -125,6 +125,8 @@
             src = sourceOf (
               crate
               ++ [
+                ./README.ja.md
+                ./README.md
                 ./clippy.toml
                 ./tests
               ]
