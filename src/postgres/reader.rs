@@ -101,21 +101,23 @@ impl<'a> Reader<'a, '_> {
             self.stray_lines(segment);
             return;
         };
-        let mut misread = false;
-        match self.record(segment, head, &mut misread) {
-            Some(record) => {
-                let text = self.segments.drop_next(segment, record.joined);
-                self.reading.counts.records += 1;
-                let events = self.reading.events.len();
-                self.take(segment.start, text, record);
-                self.announced.end = if self.reading.events.len() > events {
-                    End::Event
-                } else {
-                    End::Record
-                };
-            }
-            None => self.garbage(segment, head, misread),
+        let mut best = None;
+        let misread = self.record(segment, head, &mut best);
+        let Some(mut record) = best else {
+            self.garbage(segment, head, misread);
+            return;
+        };
+        let text = self.segments.drop_next(segment, record.joined);
+        self.reading.counts.records += 1;
+        let events = self.reading.events.len();
+        if self.is_event(segment.start, text, &mut record) {
+            self.reading.events.push(record.event);
         }
+        self.announced.end = if self.reading.events.len() > events {
+            End::Event
+        } else {
+            End::Record
+        };
     }
 
     /// Lines that no record stands before: the rest of a record in the last batch, part of a
@@ -139,21 +141,21 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// The record that starts with `segment`: one segment, or as many as begin where names of its
-    /// prefix can still stand. `misread` tells that readings were found, all of them wrong.
+    /// prefix can still stand. Returns whether wrong readings were found.
     fn record(
         &mut self,
         segment: &Segment<'a>,
         head: &Head<'a>,
-        misread: &mut bool,
-    ) -> Option<Record<'a>> {
-        let mut best = None;
+        best: &mut Option<Record<'a>>,
+    ) -> bool {
+        let mut misread = false;
         let mut end = segment.end;
         for joined in 0.. {
             let text = self.segments.text(segment.start, end);
             self.prefix.readings(text, head, &mut |line| {
                 let record = self.reading(&line, joined);
-                *misread |= record.said == Said::Contradiction;
-                keep_better(&mut best, record);
+                misread |= record.said == Said::Contradiction;
+                keep_better(best, record);
                 true
             });
             if is_final(best.as_ref()) {
@@ -165,7 +167,7 @@ impl<'a> Reader<'a, '_> {
                 _ => break,
             }
         }
-        best
+        misread
     }
 
     /// Where the last name in the prefix of `segment` ends at the latest.
@@ -203,17 +205,21 @@ impl<'a> Reader<'a, '_> {
         record
     }
 
-    fn take(&mut self, start: usize, text: &'a str, record: Record<'a>) {
+    /// Takes note of `record`; is it an event to tell?
+    fn is_event(&mut self, start: usize, text: &'a str, record: &mut Record<'a>) -> bool {
         let announced = matches!(record.claim, Claim::Announced { .. });
         match record.said {
             Said::Event | Said::Unnamed => self.last_event = None,
-            Said::FromSql => return self.retract(&record.prefix),
+            Said::FromSql => {
+                self.retract(&record.prefix);
+                return false;
+            }
             Said::Nothing | Said::Contradiction => {
                 self.last_event = None;
-                return;
+                return false;
             }
         }
-        let mut event = record.event;
+        let event = &mut record.event;
         event.offset = start;
         event.time = self.time(&record.prefix);
         event.announced = announced || event.kind == Kind::Received;
@@ -224,10 +230,7 @@ impl<'a> Reader<'a, '_> {
                         && (last.backend_pid, last.host, last.port)
                             == (event.backend_pid, event.host, event.port)
                 };
-                if self.reading.events.last().is_some_and(is_of) {
-                    self.reading.events.push(event);
-                }
-                return;
+                return self.reading.events.last().is_some_and(is_of);
             }
             Kind::Ended => match record.claim {
                 Claim::Announced {
@@ -235,23 +238,23 @@ impl<'a> Reader<'a, '_> {
                 } if self.announced.shows_authorizations() => {
                     event.kind = Kind::Rejected;
                 }
-                _ => return,
+                _ => return false,
             },
-            Kind::Rejected if !self.is_client(&record.prefix, announced) => return,
+            Kind::Rejected if !self.is_client(&record.prefix, announced) => return false,
             _ => {}
         }
         let stray = !announced && start < self.garbage_until;
         let noted = if stray {
             None
         } else {
-            self.announced.note(&event, record.client, text)
+            self.announced.note(event, record.client, text)
         };
         let Some(undo) = noted else {
             self.suspect(start, &record.prefix);
-            return;
+            return false;
         };
         self.last_event = Some((record.prefix, undo));
-        self.reading.events.push(event);
+        true
     }
 
     fn time(&mut self, prefix: &PrefixFields<'a>) -> Option<OffsetDateTime> {
