@@ -1,6 +1,6 @@
 //! The search for every way to read a prefix.
 
-use memchr::{memchr, memchr_iter, memchr2};
+use memchr::{memchr, memchr_iter};
 
 use super::lexer;
 use super::log_line_prefix::{Field, Item, PrefixFields};
@@ -106,8 +106,8 @@ where
                 length
             }
             Field::ProcessId => {
-                let length = run(digits);
-                self.fields.backend_pid = Some(number(bytes.get(..length)?)?);
+                let (pid, length) = number(bytes)?;
+                self.fields.backend_pid = Some(pid);
                 length
             }
             Field::Number => match bytes {
@@ -176,12 +176,14 @@ where
         }
         // With `log_hostname`, a name from the DNS can hold a parenthesis itself; no blank.
         let mut open = 0;
-        while let Some(step) = bytes.get(open..).and_then(|rest| memchr2(b'(', b' ', rest)) {
-            open += step;
-            if bytes.get(open) == Some(&b' ') || open > LONGEST_HOST {
+        while let Some(byte) = bytes.get(open) {
+            if *byte == b' ' || open > LONGEST_HOST {
                 break;
             }
             open += 1;
+            if *byte != b'(' {
+                continue;
+            }
             let behind = bytes.get(open..).unwrap_or_default();
             let Some((port, length)) = port(behind) else {
                 continue;
@@ -315,22 +317,23 @@ fn port(bytes: &[u8]) -> Option<(Option<u16>, usize)> {
     if bytes.starts_with(b"???)") {
         return Some((None, 4));
     }
-    let digits = bytes
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    let port = u16::try_from(number(bytes.get(..digits)?)?).ok()?;
+    let (port, digits) = number(bytes)?;
+    let port = u16::try_from(port).ok()?;
     (bytes.get(digits) == Some(&b')')).then_some((Some(port), digits + 1))
 }
 
-/// A decimal number of ten digits at most.
-fn number(digits: &[u8]) -> Option<u32> {
-    if digits.is_empty() {
-        return None;
+/// The decimal number at the start of `bytes`, and how many digits it has.
+fn number(bytes: &[u8]) -> Option<(u32, usize)> {
+    let mut number = 0_u64;
+    let mut digits = 0;
+    for byte in bytes.iter().take_while(|byte| byte.is_ascii_digit()) {
+        number = 10 * number + u64::from(byte - b'0');
+        digits += 1;
+        if number > u64::from(u32::MAX) {
+            return None;
+        }
     }
-    digits.iter().try_fold(0_u32, |number, digit| {
-        number.checked_mul(10)?.checked_add(u32::from(digit - b'0'))
-    })
+    (digits > 0).then_some((u32::try_from(number).ok()?, digits))
 }
 
 /// A padded name, without the spaces that `%10u` puts in front and `%-10u` behind.

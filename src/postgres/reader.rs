@@ -6,6 +6,7 @@
 //! fits PostgreSQL's format, when its names stand in the message as in the prefix, and when its
 //! client and process were announced together by `connection received`.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use memchr::memchr;
@@ -103,15 +104,16 @@ impl<'a> Reader<'a, '_> {
         };
         let mut best = None;
         let misread = self.record(segment, head, &mut best);
-        let Some(mut record) = best else {
+        let Some(record) = &mut best else {
             self.garbage(segment, head, misread);
             return;
         };
         let text = self.segments.drop_next(segment, record.joined);
         self.reading.counts.records += 1;
         let events = self.reading.events.len();
-        if self.is_event(segment.start, text, &mut record) {
-            self.reading.events.push(record.event);
+        if self.is_event(segment.start, text, record) {
+            let event = best.map(|record| record.event);
+            self.reading.events.extend(event);
         }
         self.announced.end = if self.reading.events.len() > events {
             End::Event
@@ -153,9 +155,7 @@ impl<'a> Reader<'a, '_> {
         for joined in 0.. {
             let text = self.segments.text(segment.start, end);
             self.prefix.readings(text, head, &mut |line| {
-                let record = self.reading(&line, joined);
-                misread |= record.said == Said::Contradiction;
-                keep_better(best, record);
+                misread |= !self.reading(&line, joined, best);
                 true
             });
             if is_final(best.as_ref()) {
@@ -178,10 +178,15 @@ impl<'a> Reader<'a, '_> {
         segment.start + head.length() + self.prefix.longest_names(widest)
     }
 
-    /// What `line` says, held against what its backend said before.
-    fn reading(&self, line: &LogLine<'a, '_>, joined: usize) -> Record<'a> {
+    /// Reads `line` into `best` if that makes it better; `false` when the line cannot be right.
+    fn reading(
+        &self,
+        line: &LogLine<'a, '_>,
+        joined: usize,
+        best: &mut Option<Record<'a>>,
+    ) -> bool {
         let client = self.announced.client(line.prefix);
-        let mut record = Record {
+        let blank = Record {
             said: Said::Nothing,
             event: ConnectionEvent::of_kind(Kind::Suspicious),
             prefix: *line.prefix,
@@ -189,20 +194,20 @@ impl<'a> Reader<'a, '_> {
             claim: self.announced.claim(client, line.prefix.backend_pid),
             joined,
         };
-        let known = match record.claim {
-            Claim::Announced { known, .. } => known,
-            _ => Known::default(),
+        let Some(best) = best else {
+            let first = best.insert(blank);
+            let is_possible = first.read(line);
+            if !is_possible {
+                *best = None;
+            }
+            return is_possible;
         };
-        record.said = message::read(line, known, &mut record.event);
-        if record.said == Said::Event && record.event.kind == Kind::Received {
-            // Clients come with ports, and backends with process ids, that others had before.
-            record.claim = Claim::Unannounced;
-        } else if record.claim == Claim::False
-            || !known.allows(line.prefix.user, line.prefix.database)
-        {
-            record.said = Said::Contradiction;
+        let mut other = blank;
+        let is_possible = other.read(line);
+        if is_possible {
+            best.keep_better(other);
         }
-        record
+        is_possible
     }
 
     /// Takes note of `record`; is it an event to tell?
@@ -322,6 +327,31 @@ impl<'a> Reader<'a, '_> {
 }
 
 impl<'a> Record<'a> {
+    /// What `line` says, held against what its backend said before; `false` when both cannot be.
+    fn read(&mut self, line: &LogLine<'a, '_>) -> bool {
+        let known = match self.claim {
+            Claim::Announced { known, .. } => known,
+            _ => Known::default(),
+        };
+        self.said = message::read(line, known, &mut self.event);
+        if self.said == Said::Event && self.event.kind == Kind::Received {
+            // Clients come with ports, and backends with process ids, that others had before.
+            self.claim = Claim::Unannounced;
+            return true;
+        }
+        self.said != Said::Contradiction
+            && self.claim != Claim::False
+            && known.allows(line.prefix.user, line.prefix.database)
+    }
+
+    fn keep_better(&mut self, other: Record<'a>) {
+        match rank(self).cmp(&rank(&other)) {
+            Ordering::Less => *self = other,
+            Ordering::Equal if self.joined == other.joined => self.keep_common(&other),
+            _ => {}
+        }
+    }
+
     /// Two readings are equally good: what both say is known.
     fn keep_common(&mut self, other: &Record<'a>) {
         if !matches!(other.said, Said::Event | Said::Unnamed) {
@@ -336,31 +366,12 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Keeps the better one of two readings.
-fn keep_better<'a>(best: &mut Option<Record<'a>>, record: Record<'a>) {
-    match best {
-        _ if record.said == Said::Contradiction => {}
-        Some(best) if rank(Some(best)) > rank(Some(&record)) => {}
-        Some(best) if rank(Some(best)) == rank(Some(&record)) => {
-            if best.joined == record.joined {
-                best.keep_common(&record);
-            }
-        }
-        _ => *best = Some(record),
-    }
-}
-
 /// How good a reading is. One that was announced beats one that was not; one whose names stand in
 /// the message beats one whose names do not.
-fn rank(record: Option<&Record<'_>>) -> u8 {
-    match record {
-        None => 0,
-        Some(record) => {
-            let announced = matches!(record.claim, Claim::Announced { .. });
-            let named = record.said == Said::Event;
-            1 + u8::from(named) + 2 * u8::from(announced)
-        }
-    }
+fn rank(record: &Record<'_>) -> u8 {
+    let announced = matches!(record.claim, Claim::Announced { .. });
+    let named = record.said == Said::Event;
+    u8::from(named) + 2 * u8::from(announced)
 }
 
 /// Would no longer reading be better?
