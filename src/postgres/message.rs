@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use memchr::{memchr, memchr2, memrchr_iter};
+use memchr::{memchr, memrchr_iter};
 
 use super::connection::{ConnectionEvent, Encryption, Kind};
 use super::lexer::{self, Opening, Severity};
@@ -120,7 +120,7 @@ fn host_and_port<'a>(
         Some(host) => text.strip_prefix(host).map(|rest| (host, rest)),
         None => text.split_at_checked(memchr(b' ', text.as_bytes()).unwrap_or(text.len())),
     }?;
-    if host.is_empty() || memchr2(b'\n', b'\t', host.as_bytes()).is_some() {
+    if host.is_empty() || host.bytes().any(|byte| matches!(byte, b'\n' | b'\t')) {
         return None;
     }
     let port = match rest.strip_prefix(" port=") {

@@ -19,6 +19,8 @@ pub(super) struct Search<'a, 'p, F> {
     text: &'a str,
     items: &'p [Item],
     steps: u32,
+    /// Where the last name that was looked for ends at the latest.
+    pub(super) names_end: usize,
     pub(super) fields: PrefixFields<'a>,
     found: F,
 }
@@ -32,6 +34,7 @@ where
             text,
             items,
             steps: MOST_STEPS,
+            names_end: 0,
             fields: PrefixFields::default(),
             found,
         }
@@ -176,14 +179,15 @@ where
         }
         // With `log_hostname`, a name from the DNS can hold a parenthesis itself; no blank.
         let mut open = 0;
-        while let Some(byte) = bytes.get(open) {
-            if *byte == b' ' || open > LONGEST_HOST {
+        while let Some(step) = bytes
+            .get(open..)
+            .and_then(|rest| rest.iter().position(|byte| matches!(byte, b'(' | b' ')))
+        {
+            open += step;
+            if bytes.get(open) == Some(&b' ') || open > LONGEST_HOST {
                 break;
             }
             open += 1;
-            if *byte != b'(' {
-                continue;
-            }
             let behind = bytes.get(open..).unwrap_or_default();
             let Some((port, length)) = port(behind) else {
                 continue;
@@ -271,6 +275,7 @@ where
         mut visit: impl FnMut(&mut Self, usize) -> bool,
     ) -> bool {
         let bytes = self.bytes(start);
+        self.names_end = self.names_end.max(start + longest);
         let items = self.items;
         let literal = match items.get(next) {
             Some(Item::Literal(literal)) => literal.as_bytes(),

@@ -154,18 +154,17 @@ impl<'a> Reader<'a, '_> {
         let mut end = segment.end;
         for joined in 0.. {
             let text = self.segments.text(segment.start, end);
-            self.prefix.readings(text, head, &mut |line| {
+            let names_end = self.prefix.readings(text, head, &mut |line| {
                 misread |= !self.reading(&line, joined, best);
                 true
             });
-            if is_final(best.as_ref()) {
+            if names_end < text.len() || is_final(best.as_ref()) {
                 break;
             }
-            let names_end = self.names_end(segment, head);
-            match self.segments.peek(joined) {
-                Some(next) if next.start < names_end => end = next.end,
-                _ => break,
-            }
+            let Some(next) = self.segments.peek(joined) else {
+                break;
+            };
+            end = next.end;
         }
         misread
     }
@@ -402,11 +401,7 @@ fn looks_like_connection(text: &str) -> bool {
 }
 
 fn time_of(stamp: &str) -> Option<OffsetDateTime> {
-    if stamp.contains('-') {
-        time_stamp::parse(stamp)
-    } else {
-        time_stamp::parse_epoch(stamp)
-    }
+    time_stamp::parse(stamp).or_else(|| time_stamp::parse_epoch(stamp))
 }
 
 /// A line that begins as the prefix does, and the lines up to the next such line.
