@@ -38,6 +38,9 @@
         ./Cargo.toml
         ./Cargo.lock
         ./src
+        # cargo insists on the files of all targets that Cargo.toml names.
+        (lib.fileset.maybeMissing ./benches)
+        (lib.fileset.maybeMissing ./tests/live.rs)
       ];
 
       project =
@@ -122,6 +125,8 @@
             src = sourceOf (
               crate
               ++ [
+                ./README.ja.md
+                ./README.md
                 ./clippy.toml
                 ./tests
               ]

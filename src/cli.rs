@@ -4,6 +4,7 @@ pub mod event;
 pub mod local;
 
 mod demo;
+mod help;
 mod input;
 mod parse;
 mod preview;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::config::{ConfigError, Settings};
 
@@ -25,7 +27,8 @@ use crate::config::{ConfigError, Settings};
 #[command(
     name = "aurora-connection-audit",
     version,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    after_help = help::TOOL
 )]
 struct Cli {
     #[command(subcommand)]
@@ -38,9 +41,11 @@ enum Command {
     ///
     /// Runs the function's own process among a local Lambda Runtime API, a local Secrets Manager
     /// and a local Slack. Ends with 0 only if Slack got the messages.
+    #[command(after_help = help::DEMO)]
     Demo(MessageFlags),
 
     /// Show the Slack messages that a PostgreSQL log makes
+    #[command(after_help = help::PREVIEW)]
     Preview {
         /// A PostgreSQL log; standard input without it
         file: Option<PathBuf>,
@@ -57,6 +62,7 @@ enum Command {
     },
 
     /// Print every connection event of a PostgreSQL log as a JSON object a line
+    #[command(after_help = help::PARSE)]
     Parse {
         /// A PostgreSQL log; standard input without it
         file: Option<PathBuf>,
@@ -65,6 +71,7 @@ enum Command {
     },
 
     /// Print a test event for the Lambda console or `cargo lambda invoke`
+    #[command(after_help = help::EVENT)]
     Event {
         /// A PostgreSQL log; standard input without it
         file: Option<PathBuf>,
@@ -74,6 +81,17 @@ enum Command {
         /// As `<instance>.<number>`
         #[arg(long, value_name = "NAME", default_value = "instance-1.0")]
         log_stream: String,
+    },
+
+    /// Print the completions of a shell
+    #[command(after_help = help::COMPLETIONS)]
+    Completions { shell: Shell },
+
+    /// Print the manual page, of the tool or of one command
+    #[command(after_help = help::MAN)]
+    Man {
+        /// demo, preview, parse, event or completions; the tool itself without it
+        command: Option<String>,
     },
 
     /// The Lambda function itself, for `demo`
@@ -180,6 +198,8 @@ enum Failure {
     Flags(ConfigError),
     /// The log lines are too many for one event; the bytes that it would have.
     EventTooLong(usize),
+    /// No manual page has this name.
+    NoSuchCommand(String),
     /// The demo's processes; what is wrong.
     Demo(String),
 }
@@ -206,6 +226,7 @@ impl fmt::Display for Failure {
                 "the event would have {length} bytes, and Lambda takes {}: give fewer log lines",
                 event::MAX_PAYLOAD
             ),
+            Self::NoSuchCommand(name) => write!(f, "no such command: {name} (see --help)"),
             Self::Demo(problem) => f.write_str(problem),
         }
     }
@@ -233,6 +254,8 @@ pub fn main() -> ExitCode {
             log_group,
             log_stream,
         } => event::run(file.as_deref(), &log_group, &log_stream),
+        Command::Completions { shell } => help::completions(shell),
+        Command::Man { command } => help::man(command.as_deref()),
         Command::Bootstrap => return crate::lambda::main(),
     };
     match result {

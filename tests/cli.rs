@@ -155,6 +155,22 @@ fn a_closed_pipe_is_no_error() {
 }
 
 #[test]
+fn completions_and_manual_pages_know_every_flag() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        assert!(output(&["completions", shell], "").contains("log-line-prefix"));
+    }
+    assert!(output(&["man"], "").contains("aurora\\-connection\\-audit\\-preview(1)"));
+    let page = output(&["man", "preview"], "");
+    for part in [
+        ".TH aurora-connection-audit-preview 1",
+        "\\-\\-log\\-line\\-prefix",
+        "Examples:",
+    ] {
+        assert!(page.contains(part), "no {part} in:\n{page}");
+    }
+}
+
+#[test]
 fn bad_calls_are_one_clear_line() {
     assert_refused(
         &["parse", "nosuch.log"],
@@ -163,6 +179,10 @@ fn bad_calls_are_one_clear_line() {
     assert_refused(
         &["parse", "--nosuch"],
         "unexpected argument '--nosuch' found (see --help)",
+    );
+    assert_refused(
+        &["man", "bootstrap"],
+        "no such command: bootstrap (see --help)",
     );
     assert_refused(
         &["event"],

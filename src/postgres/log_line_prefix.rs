@@ -17,7 +17,7 @@ const LONGEST_FIELD: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLinePrefix {
     items: Vec<Item>,
-    /// Items before the first one whose text a client chooses.
+    /// Items before the first one that can be read in several ways.
     head: usize,
 }
 
@@ -119,7 +119,7 @@ pub struct LogLine<'a, 'p> {
     pub message: &'a str,
 }
 
-/// The part of a line's prefix that no client chooses, as [`LogLinePrefix::head`] found it.
+/// The part of a line's prefix that has one reading, as [`LogLinePrefix::head`] found it.
 #[derive(Debug, Clone, Copy)]
 pub struct Head<'a> {
     fields: PrefixFields<'a>,
@@ -154,13 +154,10 @@ impl LogLinePrefix {
     /// When PostgreSQL has no such escape, or when nothing in the setting tells its fields apart.
     pub fn compile(setting: &str) -> Result<Self, PrefixError> {
         let items = items(setting)?;
-        let head = items
-            .iter()
-            .position(|item| chosen_by_client(item).is_some())
-            .unwrap_or(items.len());
-        if let (0, Some(letter)) = (head, items.first().and_then(chosen_by_client)) {
+        if let Some(letter) = items.first().and_then(chosen_by_client) {
             return Err(PrefixError::NoStart(letter));
         }
+        let head = items.iter().position(has_readings).unwrap_or(items.len());
         for pair in items.windows(2) {
             if let [first, second] = pair
                 && let (Some(first), Some(second)) = (open_ended(first), open_ended(second))
@@ -192,7 +189,9 @@ impl LogLinePrefix {
     /// Can a client put line feeds into the prefix?
     #[must_use]
     pub fn has_names(&self) -> bool {
-        self.head < self.items.len()
+        self.items
+            .iter()
+            .any(|item| chosen_by_client(item).is_some())
     }
 
     fn has(&self, wanted: impl Fn(Field) -> bool) -> bool {
@@ -201,7 +200,7 @@ impl LogLinePrefix {
             .any(|item| matches!(item, Item::Field { field, .. } if wanted(*field)))
     }
 
-    /// The part of the prefix in front of every name, if `line` starts with it.
+    /// The part of the prefix that has one reading, if `line` starts with it.
     #[must_use]
     pub fn head<'a>(&self, line: &'a str) -> Option<Head<'a>> {
         if self.items.is_empty() {
@@ -340,6 +339,19 @@ fn chosen_by_client(item: &Item) -> Option<char> {
         },
         Item::Literal(_) => None,
     }
+}
+
+/// Can there be several ways to read the item? An IPv6 address can hold the literal behind `%h`,
+/// and the prefix of a process without a client ends at `%q`.
+fn has_readings(item: &Item) -> bool {
+    chosen_by_client(item).is_some()
+        || matches!(
+            item,
+            Item::Field {
+                field: Field::Quit | Field::Host { .. } | Field::ServerText,
+                ..
+            }
+        )
 }
 
 /// The letter of a field whose text may be of any length and hold any character.

@@ -251,9 +251,9 @@ fn disconnection<'a>(
     event: &mut ConnectionEvent<'a>,
 ) -> Option<Kind> {
     let (duration, rest) = split_once(rest, b' ')?;
-    let (named, remote) = rsplit_at(rest.strip_prefix("user=")?, b' ', " host=")?;
+    let (both, remote) = rsplit_at(rest.strip_prefix("user=")?, b' ', " host=")?;
     (event.host, event.port) = host_and_port(remote, prefix)?;
-    let names = match named.strip_suffix(" database=") {
+    let names = match both.strip_suffix(" database=") {
         Some(user) if prefix.database.is_none_or(|name| name == UNKNOWN) => {
             let names = names::user_only(user, prefix, known)?;
             Names {
@@ -262,7 +262,7 @@ fn disconnection<'a>(
             }
         }
         _ => {
-            names::user_and_database(named, prefix, known, &|behind| {
+            names::user_and_database(both, prefix, known, &|behind| {
                 behind.is_empty().then_some(())
             })?
             .0

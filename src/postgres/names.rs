@@ -83,10 +83,12 @@ fn behind<'a>(message: &'a str, name: &str) -> Option<&'a str> {
 /// What PostgreSQL writes for a name that it does not know.
 pub(super) const UNKNOWN: &str = "[unknown]";
 
-/// A name of the prefix that no message confirms: `[unknown]` stands for none, though a role or
-/// database could be called so, and the server's own processes have an empty one.
+/// A name of the prefix that no message confirms: `[unknown]`, which `lc_messages` translates,
+/// stands for none, though a role or database could be called so; the server's own processes have
+/// an empty one.
 pub(super) fn known_name(name: Option<&str>) -> Option<Cow<'_, str>> {
-    name.filter(|name| *name != UNKNOWN && !name.is_empty())
+    let is_bracketed = |name: &str| name.starts_with('[') && name.ends_with(']');
+    name.filter(|name| !name.is_empty() && !is_bracketed(name))
         .map(Cow::Borrowed)
 }
 

@@ -463,7 +463,7 @@ impl<'a, 'r> Segments<'a, 'r> {
 
     /// Drops the segments that belong to `first`; the text of all of them.
     fn drop_next(&mut self, first: &Segment<'a>, joined: usize) -> &'a str {
-        let last = self.ready.drain(..joined.min(self.ready.len())).last();
+        let last = self.ready.drain(..joined.min(self.ready.len())).next_back();
         let end = last.map_or(first.end, |last| last.end);
         self.text(first.start, end)
     }

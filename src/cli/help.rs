@@ -1,0 +1,137 @@
+//! What the tool says about itself: examples, shell completions, manual pages.
+
+use clap::{Command, CommandFactory};
+use clap_complete::Shell;
+use clap_mangen::Man;
+
+use super::preview::print;
+use super::{Cli, Failure};
+
+pub(super) const TOOL: &str = "\
+Examples:
+  aurora-connection-audit demo
+  aurora-connection-audit preview postgresql.log
+
+Results go to standard output, everything else to standard error. The exit status is 0 when all went
+well, 1 when the demo failed, and 2 for a wrong flag or a file that cannot be read.";
+
+pub(super) const DEMO: &str = "\
+Examples:
+  aurora-connection-audit demo
+  aurora-connection-audit demo --language en --time-zone UTC --cluster prod-orders";
+
+pub(super) const PREVIEW: &str = "\
+Examples:
+  aurora-connection-audit preview postgresql.log
+  aurora-connection-audit preview --log-line-prefix '%m [%p] ' --language en postgresql.log
+  aurora-connection-audit preview --notify-on rejected --html refused.html postgresql.log
+  aurora-connection-audit preview --rules '[{\"when\": {\"tls\": true}, \"then\": \"ignore\"}]' postgresql.log
+
+With --json each line is the body of a request that an incoming webhook takes.";
+
+pub(super) const PARSE: &str = "\
+Examples:
+  aurora-connection-audit parse postgresql.log
+  aurora-connection-audit parse --log-line-prefix '%m [%p] ' postgresql.log
+
+Keys: event (received, authenticated, authorized, rejected, disconnected), time (RFC 3339, UTC),
+backend_pid, user, database, host, port, application_name, replication, tls {protocol, cipher, bits},
+auth_method, identity, session_seconds, reason, sql_state, line. What is not known is absent.";
+
+pub(super) const EVENT: &str = "\
+Examples:
+  aurora-connection-audit event postgresql.log --log-group /aws/rds/cluster/orders/postgresql
+
+Lambda takes 1 MB. In the Lambda console the output is the JSON of a test event; in a shell:
+  aws lambda invoke --function-name aurora-connection-audit --payload file://event.json \\
+    --cli-binary-format raw-in-base64-out answer.json";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  aurora-connection-audit completions bash > ~/.local/share/bash-completion/completions/aurora-connection-audit
+  aurora-connection-audit completions fish > ~/.config/fish/completions/aurora-connection-audit.fish";
+
+pub(super) const MAN: &str = "\
+Examples:
+  aurora-connection-audit man | man -l -
+  aurora-connection-audit man preview > aurora-connection-audit-preview.1";
+
+pub(super) fn completions(shell: Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    let mut tool = Cli::command();
+    let name = tool.get_name().to_owned();
+    clap_complete::generate(shell, &mut tool, name, &mut script);
+    print(&String::from_utf8_lossy(&script))
+}
+
+/// The page of the tool, or of one of its commands.
+pub(super) fn man(command: Option<&str>) -> Result<(), Failure> {
+    let mut tool = Cli::command().disable_help_subcommand(true);
+    tool.build();
+    let command = match command {
+        Some(name) => named(&tool, name)?,
+        None => tool,
+    };
+    let mut page = Vec::new();
+    Man::new(command)
+        .source(concat!(
+            "aurora-connection-audit ",
+            env!("CARGO_PKG_VERSION")
+        ))
+        .render(&mut page)
+        .map_err(Failure::Stdout)?;
+    print(&String::from_utf8_lossy(&page))
+}
+
+fn named(tool: &Command, name: &str) -> Result<Command, Failure> {
+    let is_shown = |command: &&Command| !command.is_hide_set();
+    let command = tool.find_subcommand(name).filter(is_shown);
+    command
+        .cloned()
+        .ok_or_else(|| Failure::NoSuchCommand(name.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    /// As a shell splits it, as far as the examples go: blanks, single quotes, a redirection.
+    fn words(line: &str) -> Vec<String> {
+        let call = line.split(['>', '|']).next();
+        let mut words = vec![String::new()];
+        let mut quoted = false;
+        for c in call.unwrap().trim().chars() {
+            match c {
+                '\'' => quoted = !quoted,
+                ' ' if !quoted => words.push(String::new()),
+                c => words.last_mut().unwrap().push(c),
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn each_command_has_examples_that_it_takes() {
+        for command in Cli::command().get_subcommands() {
+            if command.is_hide_set() {
+                continue;
+            }
+            let name = command.get_name();
+            let help = command.get_after_help().unwrap().to_string();
+            let call = format!("  aurora-connection-audit {name}");
+            let examples: Vec<&str> = help.lines().filter(|l| l.starts_with(&call)).collect();
+            assert!(!examples.is_empty(), "{name} has no example");
+            for example in examples {
+                let parsed = Cli::try_parse_from(words(example));
+                assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What README shows is what the program takes.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may")]
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+
+use aurora_connection_audit::config::Config;
+use aurora_connection_audit::postgres::LogLinePrefix;
+use aurora_connection_audit::routing::Rules;
+
+const READMES: [(&str, &str); 2] = [
+    ("README.md", include_str!("../README.md")),
+    ("README.ja.md", include_str!("../README.ja.md")),
+];
+
+/// The fenced blocks of a language.
+fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
+    let opening = format!("\n```{language}\n");
+    let blocks = text.split(opening.as_str()).skip(1);
+    blocks
+        .map(|block| block.split_once("```").unwrap().0)
+        .collect()
+}
+
+/// The rows of the table between the comments that name it, as what stands between backticks.
+fn rows<'a>(text: &'a str, table: &str) -> Vec<Vec<&'a str>> {
+    let begin = format!("<!-- {table}: begin -->");
+    let end = format!("<!-- {table}: end -->");
+    let table = text
+        .split_once(&begin)
+        .unwrap()
+        .1
+        .split_once(&end)
+        .unwrap()
+        .0;
+    let rows = table.trim().lines().skip(2);
+    rows.map(|row| row.split('`').skip(1).step_by(2).collect())
+        .collect()
+}
+
+#[test]
+fn the_log_is_the_one_in_the_picture() {
+    for (name, text) in READMES {
+        let log = include_str!("fixtures/pictures/connection.log");
+        assert_eq!(blocks(text, "log"), [log], "{name}");
+    }
+}
+
+#[test]
+fn rules_are_valid() {
+    for (name, text) in READMES {
+        let examples = blocks(text, "json");
+        assert_eq!(examples.len(), 2, "{name}");
+        for example in examples {
+            let rules = Rules::from_json(example);
+            assert!(rules.is_ok(), "{name}: {:?}\n{example}", rules.unwrap_err());
+        }
+    }
+}
+
+#[test]
+fn prefixes_are_valid() {
+    for (name, text) in READMES {
+        let prefixes = rows(text, "prefixes");
+        assert_eq!(prefixes.len(), 5, "{name}");
+        for row in prefixes {
+            let prefix = LogLinePrefix::compile(row[0]);
+            assert!(
+                prefix.is_ok(),
+                "{name}: {}: {}",
+                row[0],
+                prefix.unwrap_err()
+            );
+        }
+    }
+}
+
+#[test]
+fn variables_and_their_examples_are_valid() {
+    const LAMBDA: [(&str, &str); 3] = [
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIA"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ];
+    for (name, text) in READMES {
+        let rows = rows(text, "variables");
+        let mut variables: HashMap<&str, &str> = LAMBDA.into();
+        variables.extend(rows.iter().map(|row| (row[0], row[row.len() - 1])));
+        let asked = RefCell::new(HashSet::new());
+        let config = Config::from_vars(|variable| {
+            asked.borrow_mut().insert(variable.to_owned());
+            variables.get(variable).map(|&value| value.to_owned())
+        });
+        assert!(config.is_ok(), "{name}: {}", config.unwrap_err());
+        for row in &rows {
+            assert!(asked.borrow().contains(row[0]), "{name}: no {}", row[0]);
+        }
+        // The rest is AWS's own.
+        let own = asked
+            .borrow()
+            .iter()
+            .filter(|variable| !variable.starts_with("AWS_"))
+            .count();
+        assert_eq!(rows.len(), own, "{name}");
+    }
+}
