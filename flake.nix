@@ -38,6 +38,9 @@
         ./Cargo.toml
         ./Cargo.lock
         ./src
+        # cargo insists on the files of all targets that Cargo.toml names.
+        (lib.fileset.maybeMissing ./benches)
+        (lib.fileset.maybeMissing ./tests/live.rs)
       ];
 
       project =

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # build-lambda.sh: makes result/lambda.zip, like `nix build .#lambda-zip`, for those without Nix.
-# Needs Rust by rustup, python3, `file` and `zip`. zig (the C compiler and linker for arm64) and
-# cargo-zigbuild come from PyPI into target/lambda-tools, at the versions that flake.lock has.
+# Needs Rust by rustup, python3 with pip, `file` and `zip`. zig (the C compiler and linker for
+# arm64) and cargo-zigbuild come from PyPI into target/lambda-tools, in the versions of nixpkgs.
 #
 # Where rustup cannot add the target, the standard library is compiled from its sources instead.
 # RUSTC and CARGO name a Rust that has them; with Debian's rustc-web, cargo-web and rust-web-src:
@@ -14,9 +14,11 @@ tools=$PWD/target/lambda-tools
 fail() { echo "${0##*/}: $*" >&2; exit 1; }
 
 install_tools() {
-  [[ -x $tools/bin/python ]] || python3 -m venv "$tools"
-  "$tools/bin/python" -m pip install --quiet --disable-pip-version-check \
-    ziglang==0.16.0 cargo-zigbuild==0.22.3 # pip does nothing when it has them
+  [[ $("$tools/ziglang/zig" version 2>/dev/null) == 0.16.0 &&
+    $("$tools/bin/cargo-zigbuild" --version 2>/dev/null) == *" 0.22.3" ]] && return
+  rm -rf "$tools"
+  python3 -m pip install --quiet --disable-pip-version-check --target "$tools" \
+    ziglang==0.16.0 cargo-zigbuild==0.22.3
 }
 
 # Prints the options with which cargo gets a standard library for the target.
@@ -45,7 +47,9 @@ if [[ $build_std ]]; then
   export RUSTC_BOOTSTRAP=1
   CARGO_ENCODED_RUSTFLAGS+=$'\x1f'-Clink-self-contained=no # crt1.o and libc.a are zig's
 fi
-PATH=$tools/bin:$PATH cargo-zigbuild "${build[@]}"
+# A zig that python3 may have of its own would win over ours, hence no Python.
+CARGO_ZIGBUILD_PYTHON_PATH=false CARGO_ZIGBUILD_ZIG_PATH=$tools/ziglang/zig \
+  "$tools/bin/cargo-zigbuild" "${build[@]}"
 
 [[ ! -L result ]] || rm result # a link to what Nix built
 scripts/package-lambda.sh "target/$CARGO_BUILD_TARGET/release/bootstrap" result/lambda.zip

@@ -11,8 +11,9 @@ export AWS_LC_SYS_NO_JITTER_ENTROPY=1
 lambda_rustflags=(-C target-feature=+crt-static)
 # No panic unwinds through C: it needs no tables for that.
 lambda_cflags='-fno-unwind-tables -fno-asynchronous-unwind-tables'
-# What libcurl has and a JSON client has no use for.
-for part in ALTSVC AWS COOKIES DIGEST_AUTH DOH FILE FORM_API HSTS HTTPSIG MIME MQTT NETRC WEBSOCKETS; do
+# What libcurl has and a JSON client has no use for; nobody could see its verbose messages.
+for part in ALTSVC AWS COOKIES DIGEST_AUTH DOH FILE FORM_API HSTS HTTPSIG MIME MQTT NETRC \
+  PARSEDATE SHA512_256 VERBOSE_STRINGS WEBSOCKETS; do
   lambda_cflags+=" -DCURL_DISABLE_$part"
 done
 

@@ -6,14 +6,15 @@
 //!
 //! Limits: the JSON may hold [`MAX_JSON`] bytes.
 
-use std::fmt;
+mod json;
 
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use flate2::{Decompress, FlushDecompress, Status};
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::IgnoredAny;
+use time::OffsetDateTime;
 
 /// The JSON of one payload may not be longer than this when inflated: 32 MiB.
 ///
@@ -77,13 +78,26 @@ impl LogBatch {
         self.events.get(after.checked_sub(1)?)
     }
 
-    /// Appends a log event. Its message gets the line feed that it lacks.
-    pub fn push(&mut self, id: String, timestamp: i64, message: &str) {
-        let start = self.text.len();
-        self.text.push_str(message);
-        self.finish(id, timestamp, start);
+    /// The cluster's or instance's id in the name of its log group,
+    /// `/aws/rds/cluster/<id>/postgresql`; the whole name of any other log group.
+    #[must_use]
+    pub fn cluster_id(&self) -> &str {
+        let name = self.log_group.as_str();
+        let rest = name
+            .strip_prefix("/aws/rds/cluster/")
+            .or_else(|| name.strip_prefix("/aws/rds/instance/"));
+        rest.and_then(|rest| rest.strip_suffix("/postgresql"))
+            .unwrap_or(name)
     }
 
+    /// The instance in the name of its log stream, `<instance>.<n>`.
+    #[must_use]
+    pub fn instance(&self) -> Option<&str> {
+        let (instance, _) = self.log_stream.rsplit_once('.')?;
+        Some(instance).filter(|instance| !instance.is_empty())
+    }
+
+    /// Ends the message that was appended to the text from `start` on.
     fn finish(&mut self, id: String, timestamp: i64, start: usize) {
         if self.text.len() == start || !self.text.ends_with('\n') {
             self.text.push('\n');
@@ -93,6 +107,14 @@ impl LogBatch {
             timestamp,
             start,
         });
+    }
+}
+
+impl LogEvent {
+    /// Its time stamp; `None` for a time that nobody lives in.
+    #[must_use]
+    pub fn time(&self) -> Option<OffsetDateTime> {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.timestamp) * 1_000_000).ok()
     }
 }
 
@@ -144,7 +166,8 @@ pub fn decode(payload: &SubscriptionPayload) -> Result<Option<LogBatch>, DecodeE
         .decode(&awslogs.data)
         .map_err(|error| base64_fault(&error, &awslogs.data))?;
     let json = inflate(&gzip)?;
-    read(&json)
+    drop(gzip); // before the text needs as much again
+    json::read(&json)
 }
 
 /// CloudWatch pads; `aws_lambda_events` does not when it writes an event.
@@ -220,192 +243,4 @@ fn grow(json: &mut Vec<u8>) -> Result<(), DecodeError> {
     }
     json.reserve_exact(more);
     Ok(())
-}
-
-fn read(json: &[u8]) -> Result<Option<LogBatch>, DecodeError> {
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
-    // A message is no longer than its JSON: the text is allocated once.
-    let batch = LogBatch {
-        text: String::with_capacity(json.len()),
-        ..LogBatch::default()
-    };
-    let batch = BatchSeed(batch)
-        .deserialize(&mut deserializer)
-        .and_then(|batch| deserializer.end().map(|()| batch));
-    batch.map_err(|error| json_fault(&error))
-}
-
-fn json_fault(error: &serde_json::Error) -> DecodeError {
-    use serde_json::error::Category;
-    let fault = match error.classify() {
-        Category::Syntax | Category::Io => "syntax error",
-        Category::Eof => "unexpected end",
-        Category::Data => "missing member or unexpected type",
-    };
-    DecodeError::Json {
-        fault,
-        line: error.line(),
-        column: error.column(),
-    }
-}
-
-/// `{"messageType", "owner", "logGroup", "logStream", "subscriptionFilters", "logEvents"}`.
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "camelCase")]
-enum BatchKey {
-    MessageType,
-    LogGroup,
-    LogStream,
-    LogEvents,
-    #[serde(other)]
-    Other,
-}
-
-/// `{"id", "timestamp", "message"}`.
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "camelCase")]
-enum EventKey {
-    Id,
-    Timestamp,
-    Message,
-    #[serde(other)]
-    Other,
-}
-
-struct BatchSeed(LogBatch);
-
-impl<'de> DeserializeSeed<'de> for BatchSeed {
-    type Value = Option<LogBatch>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for BatchSeed {
-    type Value = Option<LogBatch>;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a subscription's JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let Self(mut batch) = self;
-        let mut message_type = None;
-        while let Some(key) = map.next_key()? {
-            match key {
-                BatchKey::MessageType => message_type = Some(map.next_value::<String>()?),
-                BatchKey::LogGroup => batch.log_group = map.next_value()?,
-                BatchKey::LogStream => batch.log_stream = map.next_value()?,
-                BatchKey::LogEvents => map.next_value_seed(EventsSeed(&mut batch))?,
-                BatchKey::Other => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        match message_type.as_deref() {
-            Some("CONTROL_MESSAGE") => Ok(None),
-            Some(_) => Ok(Some(batch)),
-            None => Err(serde::de::Error::missing_field("messageType")),
-        }
-    }
-}
-
-/// `[{"id", "timestamp", "message"}, …]`, appended to the batch one by one.
-struct EventsSeed<'b>(&'b mut LogBatch);
-
-impl<'de> DeserializeSeed<'de> for EventsSeed<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for EventsSeed<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("an array of log events")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut events: A) -> Result<(), A::Error> {
-        while events.next_element_seed(EventSeed(self.0))?.is_some() {}
-        Ok(())
-    }
-}
-
-struct EventSeed<'b>(&'b mut LogBatch);
-
-impl<'de> DeserializeSeed<'de> for EventSeed<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for EventSeed<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a log event")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self(batch) = self;
-        let start = batch.text.len();
-        let (mut id, mut timestamp, mut message) = (None, 0, None);
-        while let Some(key) = map.next_key()? {
-            match key {
-                EventKey::Id => id = Some(map.next_value()?),
-                EventKey::Timestamp => timestamp = map.next_value()?,
-                EventKey::Message => {
-                    message = Some(map.next_value_seed(MessageSeed(&mut batch.text))?);
-                }
-                EventKey::Other => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        message.ok_or_else(|| serde::de::Error::missing_field("message"))?;
-        let id = id.ok_or_else(|| serde::de::Error::missing_field("id"))?;
-        batch.finish(id, timestamp, start);
-        Ok(())
-    }
-}
-
-/// A message goes straight into the batch's text.
-///
-/// It is asked for as bytes because `serde_json` then accepts `"\ud800"`, half a surrogate pair:
-/// a client can have such bytes in a name, and the other events of the batch must not be lost.
-struct MessageSeed<'b>(&'b mut String);
-
-impl<'de> DeserializeSeed<'de> for MessageSeed<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_bytes(self)
-    }
-}
-
-impl Visitor<'_> for MessageSeed<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a message")
-    }
-
-    fn visit_bytes<E: serde::de::Error>(self, message: &[u8]) -> Result<(), E> {
-        match std::str::from_utf8(message) {
-            Ok(message) => self.0.push_str(message),
-            Err(_) => self.0.push_str(&String::from_utf8_lossy(message)),
-        }
-        Ok(())
-    }
-
-    fn visit_str<E: serde::de::Error>(self, message: &str) -> Result<(), E> {
-        self.0.push_str(message);
-        Ok(())
-    }
 }

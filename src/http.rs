@@ -54,9 +54,12 @@ pub enum SendError {
     /// The connection broke in the middle.
     #[error("the connection was cut")]
     Cut,
-    /// The server is not who it says, or speaks no TLS that we accept.
+    /// The handshake failed.
     #[error("TLS failed")]
     Tls,
+    /// The server is not who it says.
+    #[error("the server's certificate is not valid")]
+    Certificate,
     /// The request cannot be made.
     #[error("the request is not valid")]
     Request,
@@ -69,7 +72,7 @@ impl SendError {
     /// Can another attempt go better?
     #[must_use]
     pub fn is_transient(self) -> bool {
-        !matches!(self, Self::Request | Self::Tls)
+        !matches!(self, Self::Request | Self::Certificate)
     }
 }
 
@@ -141,10 +144,8 @@ fn send_error(error: &isahc::Error) -> SendError {
         ErrorKind::Timeout => SendError::Timeout,
         ErrorKind::NameResolution => SendError::NameResolution,
         ErrorKind::ConnectionFailed => SendError::Connect,
-        ErrorKind::BadServerCertificate
-        | ErrorKind::BadClientCertificate
-        | ErrorKind::InvalidTlsConfiguration
-        | ErrorKind::TlsEngine => SendError::Tls,
+        ErrorKind::BadServerCertificate => SendError::Certificate,
+        ErrorKind::InvalidTlsConfiguration | ErrorKind::TlsEngine => SendError::Tls,
         ErrorKind::InvalidRequest | ErrorKind::ClientInitialization => SendError::Request,
         ErrorKind::ProtocolViolation => SendError::Protocol,
         _ => SendError::Cut,

@@ -1,13 +1,14 @@
 //! The Lambda function: init, then one invocation after the other.
 
+use std::cell::RefCell;
 use std::env;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use isahc::{HttpClient, Request};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use tokio::time::Instant;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::cloudwatch::SubscriptionPayload;
 use crate::config::Config;
@@ -24,7 +25,7 @@ const MARGIN: Duration = Duration::from_millis(500);
 /// The whole life of the process; `bootstrap` is nothing else.
 #[must_use]
 pub fn main() -> ExitCode {
-    lambda_runtime::tracing::init_default_subscriber();
+    init_logging();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -35,6 +36,25 @@ pub fn main() -> ExitCode {
     match runtime.block_on(run()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(()) => ExitCode::FAILURE,
+    }
+}
+
+/// `AWS_LAMBDA_LOG_LEVEL` and `AWS_LAMBDA_LOG_FORMAT` are Lambda's own settings. `lambda_runtime`
+/// has the same with `RUST_LOG` besides, whose regular expressions are a tenth of the zip.
+fn init_logging() {
+    let level = env::var("AWS_LAMBDA_LOG_LEVEL")
+        .ok()
+        .and_then(|level| level.parse().ok())
+        .unwrap_or(LevelFilter::INFO);
+    let log = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_target(false)
+        .with_ansi(false)
+        .without_time();
+    if env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json")) {
+        log.json().init();
+    } else {
+        log.init();
     }
 }
 
@@ -82,7 +102,7 @@ async fn init(client: HttpClient) -> Result<App, Error> {
     Ok(App {
         settings: config.settings,
         slack,
-        memory: Mutex::new(Memory::default()),
+        memory: RefCell::new(Memory::default()),
     })
 }
 

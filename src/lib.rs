@@ -10,7 +10,7 @@
 //!
 //! [`pipeline`] is the whole program on one screen. [`postgres`] knows neither AWS nor Slack and
 //! does no I/O. Network calls live in [`http`] and its two callers, [`secrets_manager`] and
-//! [`slack`]. Only the binaries read the environment and the clock.
+//! [`slack`]. Only the bodies of the two binaries, [`lambda`] and `cli`, read the environment.
 
 pub mod pipeline;
 

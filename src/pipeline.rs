@@ -1,11 +1,10 @@
 //! The whole program.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use serde_json::Value;
-use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::cloudwatch::{self, LogBatch, SubscriptionPayload};
@@ -18,7 +17,7 @@ use crate::sessions::{self, Connection, Outcome};
 use crate::slack::message::{self, Batch, Place};
 use crate::slack::{Slack, SlackError};
 
-/// What lives as long as the process.
+/// What lives as long as the process; Lambda gives a process one event at a time.
 #[derive(Debug)]
 pub struct App {
     /// How log lines become messages.
@@ -26,7 +25,7 @@ pub struct App {
     /// Where messages go.
     pub slack: Slack,
     /// What earlier invocations saw and did.
-    pub memory: Mutex<Memory>,
+    pub memory: RefCell<Memory>,
 }
 
 /// What earlier invocations saw and did; bounded.
@@ -86,7 +85,7 @@ pub async fn handle(
         tracing::info!("control message");
         return Ok(Summary::default());
     };
-    let (messages, mut summary) = messages(&app.settings, &batch, &mut lock(&app.memory));
+    let (messages, mut summary) = messages(&app.settings, &batch, &mut app.memory.borrow_mut());
     let result = post_all(app, &messages, deadline, &mut summary).await;
     report(&app.settings, &summary);
     result.map(|()| summary).map_err(Error::from)
@@ -115,9 +114,8 @@ pub fn messages(
     };
     let mut connections = sessions::join(reading.events);
     for connection in &mut connections {
-        connection.time = connection
-            .time
-            .or_else(|| delivery_time(batch, connection.offset));
+        let event = batch.event_at(connection.offset);
+        connection.time = connection.time.or_else(|| event?.time());
     }
     let mut contents = route(settings, &connections, place.cluster, &mut summary);
     if summary.unparsed > 0 {
@@ -241,7 +239,7 @@ async fn post_all(
         {
             Ok(()) => {
                 summary.posted += 1;
-                let delivered = &mut lock(&app.memory).delivered;
+                let delivered = &mut app.memory.borrow_mut().delivered;
                 message.keys.iter().for_each(|key| delivered.insert(*key));
             }
             Err(error) => {
@@ -276,35 +274,16 @@ fn report(settings: &Settings, summary: &Summary) {
     }
 }
 
-/// Where a batch comes from: `/aws/rds/cluster/<id>/postgresql`, stream `<instance>.<n>`.
+/// Where a batch comes from.
 fn place<'a>(settings: &'a Settings, batch: &'a LogBatch) -> Place<'a> {
     let shown = settings.clusters.get(&batch.log_group).map(String::as_str);
-    let instance = batch
-        .log_stream
-        .rsplit_once('.')
-        .map(|(instance, _)| instance);
     Place {
-        cluster: shown.unwrap_or_else(|| cluster_id(&batch.log_group)),
-        instance: instance.filter(|instance| !instance.is_empty()),
+        cluster: shown.unwrap_or_else(|| batch.cluster_id()),
+        instance: batch.instance(),
         log_group: &batch.log_group,
         log_stream: &batch.log_stream,
         region: settings.region.as_deref(),
     }
-}
-
-/// The cluster's or instance's id in the name of its log group; another log group's whole name.
-fn cluster_id(log_group: &str) -> &str {
-    let id = log_group
-        .strip_prefix("/aws/rds/cluster/")
-        .or_else(|| log_group.strip_prefix("/aws/rds/instance/"))
-        .and_then(|rest| rest.strip_suffix("/postgresql"));
-    id.unwrap_or(log_group)
-}
-
-/// `CloudWatch`'s time stamp, where the prefix has no time.
-fn delivery_time(batch: &LogBatch, offset: usize) -> Option<OffsetDateTime> {
-    let milliseconds = batch.event_at(offset)?.timestamp;
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000).ok()
 }
 
 impl Memory {
@@ -319,8 +298,4 @@ impl Memory {
         }
         self.announced.entry(log).or_default()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

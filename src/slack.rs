@@ -18,8 +18,8 @@ pub mod mrkdwn;
 pub mod text;
 pub mod time_zone;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use isahc::http::header::CONTENT_TYPE;
@@ -38,9 +38,9 @@ const BETWEEN_POSTS: Duration = Duration::from_secs(1);
 pub struct Slack {
     client: HttpClient,
     source: SecretSource,
-    webhooks: Mutex<Webhooks>,
+    webhooks: RefCell<Webhooks>,
     /// When a webhook may be posted to again, by its name in the secret.
-    ready: Mutex<HashMap<String, Instant>>,
+    ready: RefCell<HashMap<String, Instant>>,
 }
 
 /// Why a message is not in Slack.
@@ -144,11 +144,11 @@ impl Slack {
         deadline: Instant,
     ) -> Result<Self, SecretError> {
         let webhooks = secrets_manager::read_webhooks(&client, &source, deadline).await?;
-        let ready = Mutex::default();
+        let ready = RefCell::default();
         Ok(Self {
             client,
             source,
-            webhooks: Mutex::new(webhooks),
+            webhooks: RefCell::new(webhooks),
             ready,
         })
     }
@@ -156,7 +156,7 @@ impl Slack {
     /// Does the secret have a webhook of this name?
     #[must_use]
     pub fn has_channel(&self, channel: &str) -> bool {
-        lock(&self.webhooks).get(channel).0 == channel
+        self.webhooks.borrow().get(channel).0 == channel
     }
 
     /// Posts a message, once a second at most for each webhook.
@@ -183,7 +183,7 @@ impl Slack {
     }
 
     fn webhook(&self, channel: &str) -> Webhook {
-        let webhooks = lock(&self.webhooks);
+        let webhooks = self.webhooks.borrow();
         let (name, url) = webhooks.get(channel);
         Webhook {
             name: name.to_owned(),
@@ -194,7 +194,7 @@ impl Slack {
     /// The channel's webhook of today, if it differs from the one that failed.
     async fn rotated(&self, channel: &str, old: &Webhook, deadline: Instant) -> Option<Webhook> {
         match secrets_manager::read_webhooks(&self.client, &self.source, deadline).await {
-            Ok(webhooks) => *lock(&self.webhooks) = webhooks,
+            Ok(webhooks) => *self.webhooks.borrow_mut() = webhooks,
             Err(error) => {
                 tracing::warn!(error_type = error.name(), %error, "the secret cannot be read again");
                 return None;
@@ -211,7 +211,7 @@ impl Slack {
         deadline: Instant,
     ) -> Result<(), SlackError> {
         http::retry(deadline, async || {
-            let ready = lock(&self.ready).get(&webhook.name).copied();
+            let ready = self.ready.borrow().get(&webhook.name).copied();
             if let Some(ready) = ready {
                 if ready >= deadline {
                     return Attempt::Failed(SlackError::RateLimited);
@@ -238,17 +238,15 @@ impl Slack {
     }
 
     fn pause(&self, webhook: &Webhook, wait: Duration) {
-        lock(&self.ready).insert(webhook.name.clone(), Instant::now() + wait);
+        self.ready
+            .borrow_mut()
+            .insert(webhook.name.clone(), Instant::now() + wait);
     }
 }
 
 struct Webhook {
     name: String,
     url: SecretString,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn read_answer(answer: &Answer) -> Attempt<(), SlackError> {

@@ -32,9 +32,13 @@ pub struct Announced {
     pub(super) end: End,
 }
 
-/// What a backend was before a line was taken note of.
+/// The client that a prefix names: a keyed hash of `%r`, or of `%h` and `%p`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Client(u64);
+
+/// What the backend of a client was before a line was taken note of.
 #[derive(Debug)]
-pub(super) struct Undo(Option<(u64, Option<Backend>)>);
+pub(super) struct Undo(Option<(Client, Option<Backend>)>);
 
 /// How a batch ended: the next one may begin inside a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,7 +54,7 @@ pub(super) enum End {
     Garbage,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Backend {
     pid: Option<u32>,
     announcement: u64,
@@ -90,26 +94,26 @@ impl Announced {
         self.batch = self.batch.wrapping_add(1);
     }
 
-    /// What is known of the backend that `prefix` names.
-    pub(super) fn claim(&self, prefix: &PrefixFields<'_>) -> Claim {
-        let Some(key) = self.key(prefix) else {
+    /// What is known of the backend of `client` with the process id `pid`.
+    pub(super) fn claim(&self, client: Option<Client>, pid: Option<u32>) -> Claim {
+        let Some(client) = client else {
             return Claim::Unannounced;
         };
-        match self.backends.get(&key) {
-            Some(backend) if differ(backend.pid, prefix.backend_pid) => Claim::False,
+        match self.backends.get(&client.0) {
+            Some(backend) if differ(backend.pid, pid) => Claim::False,
             Some(backend) => Claim::Announced {
                 known: backend.known,
                 authorized: backend.authorized.is_some(),
             },
-            None if self.process_is_busy(prefix.backend_pid) => Claim::False,
+            None if self.process_is_busy(pid) => Claim::False,
             None => Claim::Unannounced,
         }
     }
 
     /// Was the client of `prefix` announced, for whatever process?
     pub(super) fn knows_client(&self, prefix: &PrefixFields<'_>) -> bool {
-        self.key(prefix)
-            .is_some_and(|key| self.backends.contains_key(&key))
+        self.client(prefix)
+            .is_some_and(|client| self.backends.contains_key(&client.0))
     }
 
     /// Has this log shown `connection authorized` lines?
@@ -122,44 +126,44 @@ impl Announced {
     pub(super) fn note(
         &mut self,
         event: &ConnectionEvent<'_>,
-        prefix: &PrefixFields<'_>,
+        client: Option<Client>,
         line: &str,
     ) -> Option<Undo> {
         self.authorizations |= event.kind == Kind::Authorized;
-        let Some(key) = self.key(prefix) else {
+        let Some(client) = client else {
             return Some(Undo(None));
         };
         if event.kind == Kind::Received {
-            let before = self.backends.get(&key).cloned();
-            self.announce(key, prefix.backend_pid);
-            return Some(Undo(Some((key, before))));
+            let before = self.announce(client.0, event.backend_pid);
+            return Some(Undo(Some((client, before))));
         }
+        let Some(backend) = self.backends.get_mut(&client.0) else {
+            return Some(Undo(None));
+        };
         let now = Seen {
             batch: self.batch,
             line: (names::fingerprint(line) >> 32) as u32,
         };
-        let Some(backend) = self.backends.get_mut(&key) else {
-            return Some(Undo(None));
-        };
-        let before = backend.clone();
+        let before = *backend;
         let fits = backend.note(event, now);
-        fits.then_some(Undo(Some((key, Some(before)))))
+        fits.then_some(Undo(Some((client, Some(before)))))
     }
 
     /// Forgets what [`Announced::note`] has taken note of.
     pub(super) fn undo(&mut self, undo: Undo) {
         match undo.0 {
-            Some((key, Some(before))) => {
-                self.backends.insert(key, before);
+            Some((client, Some(before))) => {
+                self.backends.insert(client.0, before);
             }
-            Some((key, None)) => {
-                self.backends.remove(&key);
+            Some((client, None)) => {
+                self.backends.remove(&client.0);
             }
             None => {}
         }
     }
 
-    fn announce(&mut self, key: u64, pid: Option<u32>) {
+    /// The backend that the client had before.
+    fn announce(&mut self, key: u64, pid: Option<u32>) -> Option<Backend> {
         self.announcements += 1;
         self.order.push_back((key, self.announcements));
         let backend = Backend {
@@ -168,13 +172,14 @@ impl Announced {
             batch: self.batch,
             ..Backend::default()
         };
-        self.backends.insert(key, backend);
+        let before = self.backends.insert(key, backend);
         if let Some(pid) = pid {
             self.of_pid.insert(pid, key);
         }
         while self.order.len() > MOST_BACKENDS {
             self.forget_oldest();
         }
+        before
     }
 
     fn forget_oldest(&mut self) {
@@ -202,12 +207,13 @@ impl Announced {
     }
 
     /// `host(port)` names a connection by itself; a host or `[local]` needs the process as well.
-    fn key(&self, prefix: &PrefixFields<'_>) -> Option<u64> {
-        match (prefix.remote, prefix.backend_pid) {
-            (Some(remote), _) if remote.ends_with(')') => Some(self.keys.hash_one(remote)),
-            (remote, Some(pid)) => Some(self.keys.hash_one((remote, pid))),
-            (_, None) => None,
-        }
+    pub(super) fn client(&self, prefix: &PrefixFields<'_>) -> Option<Client> {
+        let hash = match (prefix.remote, prefix.backend_pid) {
+            (Some(remote), _) if remote.ends_with(')') => self.keys.hash_one(remote),
+            (remote, Some(pid)) => self.keys.hash_one((remote, pid)),
+            (_, None) => return None,
+        };
+        Some(Client(hash))
     }
 }
 

@@ -77,8 +77,8 @@ pub(super) enum Field {
     Number,
     /// `%e`
     SqlState,
-    /// `%c`
-    SessionId,
+    /// `%c`; its second half says no more than a `%p` before it.
+    SessionId { behind_process_id: bool },
     /// `%v`
     VirtualTransaction,
     /// `%q`: processes without a client stop here.
@@ -183,7 +183,7 @@ impl LogLinePrefix {
     /// Does the prefix name the server process?
     #[must_use]
     pub fn has_process(&self) -> bool {
-        self.has(|field| matches!(field, Field::ProcessId | Field::SessionId))
+        self.has(|field| matches!(field, Field::ProcessId | Field::SessionId { .. }))
     }
 
     /// Can a client put line feeds into the prefix?
@@ -281,7 +281,9 @@ fn items(setting: &str) -> Result<Vec<Item>, PrefixError> {
         if !literal.is_empty() {
             items.push(Item::Literal(std::mem::take(&mut literal)));
         }
-        let field = field(letter).ok_or(PrefixError::UnknownEscape(letter, at))?;
+        let behind_process_id = items.iter().any(is_process_id);
+        let field =
+            field(letter, behind_process_id).ok_or(PrefixError::UnknownEscape(letter, at))?;
         let width = padding.parse().unwrap_or(0);
         items.push(Item::Field { field, width });
     }
@@ -291,7 +293,17 @@ fn items(setting: &str) -> Result<Vec<Item>, PrefixError> {
     Ok(items)
 }
 
-fn field(letter: char) -> Option<Field> {
+fn is_process_id(item: &Item) -> bool {
+    matches!(
+        item,
+        Item::Field {
+            field: Field::ProcessId,
+            ..
+        }
+    )
+}
+
+fn field(letter: char, behind_process_id: bool) -> Option<Field> {
     Some(match letter {
         't' => Field::Seconds { of_session: false },
         's' => Field::Seconds { of_session: true },
@@ -307,7 +319,7 @@ fn field(letter: char) -> Option<Field> {
         'p' => Field::ProcessId,
         'l' | 'P' | 'x' | 'Q' => Field::Number,
         'e' => Field::SqlState,
-        'c' => Field::SessionId,
+        'c' => Field::SessionId { behind_process_id },
         'v' => Field::VirtualTransaction,
         'q' => Field::Quit,
         _ => return None,

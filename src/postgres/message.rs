@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use memchr::{memchr2, memrchr_iter};
+use memchr::{memchr, memchr2, memrchr_iter};
 
 use super::connection::{ConnectionEvent, Encryption, Kind};
 use super::lexer::{self, Opening, Severity};
@@ -14,12 +14,12 @@ use super::names::{self, Known, Names, UNKNOWN};
 use super::suffix;
 
 /// What one reading of a line amounts to.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Said<'a> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Said {
     /// A connection event, and the message names the user or database of the prefix.
-    Event(ConnectionEvent<'a>),
+    Event,
     /// A FATAL whose message names nobody, so that nothing confirms how the prefix was read.
-    Unnamed(ConnectionEvent<'a>),
+    Unnamed,
     /// Something else.
     Nothing,
     /// A line that SQL caused, in part or whole: it tells that the line before it is no
@@ -29,16 +29,27 @@ pub(super) enum Said<'a> {
     Contradiction,
 }
 
-/// What the message of `line` says; `known` is what earlier lines of the backend said.
+/// What the message of `line` says; `known` is what earlier lines of the backend said. The facts
+/// go into `event`, which is blank.
 #[must_use]
-pub(super) fn read<'a>(line: &LogLine<'a, '_>, known: Known) -> Said<'a> {
+pub(super) fn read<'a>(
+    line: &LogLine<'a, '_>,
+    known: Known,
+    event: &mut ConnectionEvent<'a>,
+) -> Said {
+    let prefix = line.prefix;
+    event.backend_pid = prefix.backend_pid;
+    event.host = prefix.host;
+    event.port = prefix.port;
+    event.sql_state = prefix.sql_state;
     match line.severity {
-        Severity::Log => log(line, known),
-        Severity::Fatal => fatal(line, known),
-        Severity::Detail => Said::Unnamed(ConnectionEvent {
-            reason: Some(names::without_tabs(line.message)),
-            ..event(Kind::RejectionDetail, line.prefix)
-        }),
+        Severity::Log => log(line, known, event),
+        Severity::Fatal => fatal(line, known, event),
+        Severity::Detail => {
+            event.kind = Kind::RejectionDetail;
+            event.reason = Some(names::without_tabs(line.message));
+            Said::Unnamed
+        }
         Severity::FromSql => Said::FromSql,
         Severity::Other => Said::Nothing,
     }
@@ -60,47 +71,42 @@ fn without_sql_state(message: &str) -> &str {
     }
 }
 
-fn log<'a>(line: &LogLine<'a, '_>, known: Known) -> Said<'a> {
+fn log<'a>(line: &LogLine<'a, '_>, known: Known, event: &mut ConnectionEvent<'a>) -> Said {
     let Some((opening, rest)) = lexer::opening(without_sql_state(line.message)) else {
         return Said::Nothing;
     };
     let prefix = line.prefix;
     let read = match opening {
-        Opening::Received => received(rest, prefix),
-        Opening::AuthenticatedIdentity => authenticated(rest, prefix, known, true),
-        Opening::AuthenticatedUser => authenticated(rest, prefix, known, false),
-        Opening::Authorized => authorized(rest, prefix, known),
-        Opening::ReplicationAuthorized => replication_authorized(rest, prefix, known),
-        Opening::Ready => ready(rest, prefix),
-        Opening::Disconnection => disconnection(rest, prefix, known),
+        Opening::Received => received(rest, prefix, event),
+        Opening::AuthenticatedIdentity => authenticated(rest, prefix, known, true, event),
+        Opening::AuthenticatedUser => authenticated(rest, prefix, known, false, event),
+        Opening::Authorized => authorized(rest, prefix, known, event),
+        Opening::ReplicationAuthorized => replication_authorized(rest, prefix, known, event),
+        Opening::Ready => ready(rest, prefix, event),
+        Opening::Disconnection => disconnection(rest, prefix, known, event),
         _ => return Said::Nothing,
     };
-    read.map_or(Said::Contradiction, Said::Event)
-}
-
-/// An event with what the prefix says, names excepted: those need a message that confirms them.
-fn event<'a>(kind: Kind, prefix: &PrefixFields<'a>) -> ConnectionEvent<'a> {
-    ConnectionEvent {
-        backend_pid: prefix.backend_pid,
-        host: prefix.host,
-        port: prefix.port,
-        sql_state: prefix.sql_state,
-        ..ConnectionEvent::of_kind(kind)
+    match read {
+        Some(kind) => {
+            event.kind = kind;
+            Said::Event
+        }
+        None => Said::Contradiction,
     }
 }
 
 /// `host=%s port=%s` or `host=%s`; nothing may stand behind it.
-fn received<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<ConnectionEvent<'a>> {
+fn received<'a>(
+    rest: &'a str,
+    prefix: &PrefixFields<'a>,
+    event: &mut ConnectionEvent<'a>,
+) -> Option<Kind> {
     let unnamed = |name: Option<&str>| name.is_none_or(|name| name == UNKNOWN);
     if !unnamed(prefix.user) || !unnamed(prefix.database) {
         return None;
     }
-    let (host, port) = host_and_port(rest, prefix)?;
-    Some(ConnectionEvent {
-        host,
-        port,
-        ..event(Kind::Received, prefix)
-    })
+    (event.host, event.port) = host_and_port(rest, prefix)?;
+    Some(Kind::Received)
 }
 
 /// `%s port=%s` or `%s`, the same as in the prefix.
@@ -108,7 +114,7 @@ fn host_and_port<'a>(
     text: &'a str,
     prefix: &PrefixFields<'a>,
 ) -> Option<(Option<&'a str>, Option<u16>)> {
-    let (host, port) = match text.split_once(' ') {
+    let (host, port) = match split_once(text, b' ') {
         Some((host, rest)) => (host, Some(rest.strip_prefix("port=")?)),
         None => (text, None),
     };
@@ -134,7 +140,8 @@ fn authenticated<'a>(
     prefix: &PrefixFields<'a>,
     known: Known,
     is_identity: bool,
-) -> Option<ConnectionEvent<'a>> {
+    event: &mut ConnectionEvent<'a>,
+) -> Option<Kind> {
     let (name, behind) = rsplit_at(rest, b'"', "\" method=")?;
     let (method, hba_line) = behind.split_once(" (")?;
     let (_, line_number) = hba_line.strip_suffix(')')?.rsplit_once(':')?;
@@ -153,13 +160,16 @@ fn authenticated<'a>(
     } else {
         names::of_prefix(prefix)
     };
-    Some(ConnectionEvent {
-        user: names.user,
-        database: names.database,
-        auth_method: Some(method),
-        identity: is_identity.then(|| names::without_tabs(name)),
-        ..event(Kind::Authenticated, prefix)
-    })
+    (event.user, event.database) = (names.user, names.database);
+    event.auth_method = Some(method);
+    event.identity = is_identity.then(|| names::without_tabs(name));
+    Some(Kind::Authenticated)
+}
+
+/// Cuts `text` at the first `byte`, an ASCII character.
+fn split_once(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let (before, behind) = text.split_at_checked(memchr(byte, text.as_bytes())?)?;
+    Some((before, behind.get(1..)?))
 }
 
 /// Cuts `text` at the last `between`, whose first byte is `first`.
@@ -175,19 +185,17 @@ fn authorized<'a>(
     rest: &'a str,
     prefix: &PrefixFields<'a>,
     known: Known,
-) -> Option<ConnectionEvent<'a>> {
+    event: &mut ConnectionEvent<'a>,
+) -> Option<Kind> {
     let over_socket = prefix.host == Some("[local]");
     let (names, suffix) = names::user_and_database(rest, prefix, known, &|behind| {
         suffix::read(behind, over_socket)
     })?;
     let suffix = suffix.unwrap_or_default();
-    Some(ConnectionEvent {
-        user: names.user,
-        database: names.database,
-        application_name: suffix.application_name,
-        encryption: suffix.encryption,
-        ..event(Kind::Authorized, prefix)
-    })
+    (event.user, event.database) = (names.user, names.database);
+    event.application_name = suffix.application_name;
+    event.encryption = suffix.encryption;
+    Some(Kind::Authorized)
 }
 
 /// `user=%s[ application_name=%s][ SSL enabled (…)][ GSS (…)]`, behind `user=`. The database of a
@@ -196,24 +204,26 @@ fn replication_authorized<'a>(
     rest: &'a str,
     prefix: &PrefixFields<'a>,
     known: Known,
-) -> Option<ConnectionEvent<'a>> {
+    event: &mut ConnectionEvent<'a>,
+) -> Option<Kind> {
     let over_socket = prefix.host == Some("[local]");
     let (names, suffix) = names::user_then(rest, prefix, known, &|behind| {
         suffix::read(behind, over_socket)
     })?;
     let suffix = suffix.unwrap_or_default();
-    Some(ConnectionEvent {
-        user: names.user,
-        database: names.database,
-        application_name: suffix.application_name,
-        encryption: suffix.encryption,
-        replication: true,
-        ..event(Kind::Authorized, prefix)
-    })
+    (event.user, event.database) = (names.user, names.database);
+    event.application_name = suffix.application_name;
+    event.encryption = suffix.encryption;
+    event.replication = true;
+    Some(Kind::Authorized)
 }
 
 /// `%.3f ms, fork=%.3f ms, authentication=%.3f ms`, behind `setup total=`.
-fn ready<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<ConnectionEvent<'a>> {
+fn ready<'a>(
+    rest: &'a str,
+    prefix: &PrefixFields<'a>,
+    event: &mut ConnectionEvent<'a>,
+) -> Option<Kind> {
     let (total, rest) = rest.split_once(" ms, fork=")?;
     let (fork, rest) = rest.split_once(" ms, authentication=")?;
     let authentication = rest.strip_suffix(" ms")?;
@@ -224,11 +234,8 @@ fn ready<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<ConnectionEvent
         }
     }
     let names = names::of_prefix(prefix);
-    Some(ConnectionEvent {
-        user: names.user,
-        database: names.database,
-        ..event(Kind::Ready, prefix)
-    })
+    (event.user, event.database) = (names.user, names.database);
+    Some(Kind::Ready)
 }
 
 /// `%d:%02d:%02d.%03d user=%s database=%s host=%s[ port=%s]`, behind `session time: `. A physical
@@ -237,10 +244,11 @@ fn disconnection<'a>(
     rest: &'a str,
     prefix: &PrefixFields<'a>,
     known: Known,
-) -> Option<ConnectionEvent<'a>> {
-    let (duration, rest) = rest.split_once(' ')?;
+    event: &mut ConnectionEvent<'a>,
+) -> Option<Kind> {
+    let (duration, rest) = split_once(rest, b' ')?;
     let (both, remote) = rsplit_at(rest.strip_prefix("user=")?, b' ', " host=")?;
-    let (host, port) = host_and_port(remote, prefix)?;
+    (event.host, event.port) = host_and_port(remote, prefix)?;
     let names = match both.strip_suffix(" database=") {
         Some(user) if prefix.database.is_none_or(|name| name == UNKNOWN) => {
             let names = names::user_only(user, prefix, known)?;
@@ -256,24 +264,19 @@ fn disconnection<'a>(
             .0
         }
     };
-    Some(ConnectionEvent {
-        user: names.user,
-        database: names.database,
-        host,
-        port,
-        application_name: prefix
-            .application_name
-            .filter(|name| !name.is_empty() && *name != UNKNOWN),
-        session_time: Some(session_time(duration)?),
-        ..event(Kind::Disconnected, prefix)
-    })
+    (event.user, event.database) = (names.user, names.database);
+    event.application_name = prefix
+        .application_name
+        .filter(|name| !name.is_empty() && *name != UNKNOWN);
+    event.session_time = Some(session_time(duration)?);
+    Some(Kind::Disconnected)
 }
 
 /// `%d:%02d:%02d.%03d`: hours of any number of digits.
 fn session_time(text: &str) -> Option<Duration> {
-    let (hours, rest) = text.split_once(':')?;
-    let (minutes, rest) = rest.split_once(':')?;
-    let (seconds, milliseconds) = rest.split_once('.')?;
+    let (hours, rest) = split_once(text, b':')?;
+    let (minutes, rest) = split_once(rest, b':')?;
+    let (seconds, milliseconds) = split_once(rest, b'.')?;
     if minutes.len() != 2 || seconds.len() != 2 || milliseconds.len() != 3 {
         return None;
     }
@@ -284,83 +287,77 @@ fn session_time(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(whole) + Duration::from_millis(number(milliseconds)?))
 }
 
-fn fatal<'a>(line: &LogLine<'a, '_>, known: Known) -> Said<'a> {
+fn fatal<'a>(line: &LogLine<'a, '_>, known: Known, event: &mut ConnectionEvent<'a>) -> Said {
     let message = without_sql_state(line.message);
     let prefix = line.prefix;
     // The server's own processes have no client and an empty name.
     if prefix.remote == Some("") || prefix.user == Some("") {
         return Said::Nothing;
     }
-    let rejected = |names: Names<'a>| ConnectionEvent {
-        user: names.user,
-        database: names.database,
-        reason: Some(names::without_tabs(message)),
-        ..event(Kind::Rejected, prefix)
-    };
-    let unnamed = || {
-        let event = rejected(names::of_prefix(prefix));
-        // Only these messages quote text of the client in which a line feed can stand.
-        let quotes = [
-            "invalid value for parameter ",
-            "unrecognized configuration parameter ",
-            "--",
-        ];
-        let has_names = prefix.user.is_some() || prefix.database.is_some();
-        if has_names
-            && message.contains('\n')
-            && !quotes.iter().any(|opening| message.starts_with(opening))
-        {
-            return Said::Contradiction;
-        }
-        Said::Unnamed(event)
-    };
+    event.kind = Kind::Rejected;
+    event.reason = Some(names::without_tabs(message));
     let Some((opening, rest)) = lexer::opening(message) else {
-        return unnamed();
+        return unnamed(message, prefix, event);
     };
     let named = match opening {
-        Opening::AuthenticationFailed => authentication_failed(rest, prefix, known).map(rejected),
-        Opening::NotInHba => {
-            not_in_hba(rest, prefix, known).map(|(names, encryption)| ConnectionEvent {
-                encryption,
-                ..rejected(names)
-            })
-        }
+        Opening::AuthenticationFailed => authentication_failed(rest, prefix, known),
+        Opening::NotInHba => not_in_hba(rest, prefix, known, event),
         Opening::ReplicationNotInHba => {
-            replication_not_in_hba(rest, prefix, known).map(|(names, encryption)| ConnectionEvent {
-                encryption,
-                replication: true,
-                ..rejected(names)
-            })
+            event.replication = true;
+            replication_not_in_hba(rest, prefix, known, event)
         }
         // A start-up option can name another role or database than the client's own.
         Opening::Role => {
             match quoted(rest).and_then(|name| names::user_only(name, prefix, known)) {
-                Some(names) => Some(rejected(names)),
-                None => return unnamed(),
+                Some(names) => Some(names),
+                None => return unnamed(message, prefix, event),
             }
         }
         Opening::Database => {
             match quoted(rest).and_then(|name| names::database_only(name, prefix, known)) {
-                Some(names) => Some(rejected(names)),
-                None => return unnamed(),
+                Some(names) => Some(names),
+                None => return unnamed(message, prefix, event),
             }
         }
-        Opening::WalSender => Some(ConnectionEvent {
-            replication: true,
-            ..rejected(names::of_prefix(prefix))
-        }),
-        Opening::SessionEnd => {
-            return match unnamed() {
-                Said::Unnamed(event) => Said::Unnamed(ConnectionEvent {
-                    kind: Kind::Ended,
-                    ..event
-                }),
-                other => other,
-            };
+        Opening::WalSender => {
+            event.replication = true;
+            Some(names::of_prefix(prefix))
         }
-        _ => return unnamed(),
+        Opening::SessionEnd => {
+            event.kind = Kind::Ended;
+            return unnamed(message, prefix, event);
+        }
+        _ => return unnamed(message, prefix, event),
     };
-    named.map_or(Said::Contradiction, Said::Event)
+    let Some(names) = named else {
+        return Said::Contradiction;
+    };
+    (event.user, event.database) = (names.user, names.database);
+    Said::Event
+}
+
+/// A message that names nobody: the names of the prefix may be right.
+fn unnamed<'a>(
+    message: &'a str,
+    prefix: &PrefixFields<'a>,
+    event: &mut ConnectionEvent<'a>,
+) -> Said {
+    // Only these messages quote text of the client in which a line feed can stand.
+    let quotes = [
+        "invalid value for parameter ",
+        "unrecognized configuration parameter ",
+        "--",
+    ];
+    let has_names = prefix.user.is_some() || prefix.database.is_some();
+    if has_names
+        && memchr(b'\n', message.as_bytes()).is_some()
+        && !quotes.iter().any(|opening| message.starts_with(opening))
+    {
+        return Said::Contradiction;
+    }
+    let names = names::of_prefix(prefix);
+    (event.user, event.database) = (names.user, names.database);
+    Said::Unnamed
 }
 
 /// `%s"` or `%s": host rejected`, behind the first quote.
@@ -384,11 +381,12 @@ fn not_in_hba<'a>(
     rest: &'a str,
     prefix: &PrefixFields<'a>,
     known: Known,
-) -> Option<(Names<'a>, Encryption<'a>)> {
+    event: &mut ConnectionEvent<'a>,
+) -> Option<Names<'a>> {
     let (_, rest) = rest.split_once("\", user \"")?;
     let (rest, encryption) = encryption_at_end(rest)?;
-    let names = names::quoted_pair(rest.strip_suffix('"')?, prefix, known)?;
-    Some((names, encryption))
+    event.encryption = encryption;
+    names::quoted_pair(rest.strip_suffix('"')?, prefix, known)
 }
 
 /// `%s", user "%s", %s`, behind the first quote.
@@ -396,11 +394,12 @@ fn replication_not_in_hba<'a>(
     rest: &'a str,
     prefix: &PrefixFields<'a>,
     known: Known,
-) -> Option<(Names<'a>, Encryption<'a>)> {
+    event: &mut ConnectionEvent<'a>,
+) -> Option<Names<'a>> {
     let (_, rest) = rest.split_once("\", user \"")?;
     let (rest, encryption) = encryption_at_end(rest)?;
-    let names = names::user_only(rest.strip_suffix('"')?, prefix, known)?;
-    Some((names, encryption))
+    event.encryption = encryption;
+    names::user_only(rest.strip_suffix('"')?, prefix, known)
 }
 
 /// `, no encryption` and its kin; servers built without TLS and GSSAPI write none.

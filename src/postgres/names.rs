@@ -100,13 +100,27 @@ pub(super) fn of_prefix<'a>(prefix: &PrefixFields<'a>) -> Names<'a> {
     }
 }
 
-/// Is this no longer than a name can be? A byte that is not UTF-8 stands here as U+FFFD.
+/// Is this no longer than a name can be?
 pub(super) fn is_name(text: &str) -> bool {
-    let bytes = |character: char| match character {
-        char::REPLACEMENT_CHARACTER => 1,
-        other => other.len_utf8(),
-    };
-    text.len() <= LONGEST_NAME || text.chars().map(bytes).sum::<usize>() <= LONGEST_NAME
+    text.len() <= LONGEST_NAME || longest_name(text) == text.len()
+}
+
+/// How many bytes of `text` a name can take up. A byte that is not UTF-8 stands here as U+FFFD.
+pub(super) fn longest_name(text: &str) -> usize {
+    if let Some(start) = text.as_bytes().get(..LONGEST_NAME)
+        && start.is_ascii()
+    {
+        return LONGEST_NAME;
+    }
+    let mut length = 0;
+    let ends = text.char_indices().map_while(|(at, character)| {
+        length += match character {
+            char::REPLACEMENT_CHARACTER => 1,
+            other => other.len_utf8(),
+        };
+        (length <= LONGEST_NAME).then(|| at + character.len_utf8())
+    });
+    ends.last().unwrap_or(0)
 }
 
 /// `%s`: the message names the user and nothing else; the database stands in the prefix.

@@ -19,8 +19,6 @@ pub(super) struct Search<'a, 'p, F> {
     text: &'a str,
     items: &'p [Item],
     steps: u32,
-    /// `%p`, which says more than the second half of `%c`.
-    has_process_id: bool,
     pub(super) fields: PrefixFields<'a>,
     found: F,
 }
@@ -34,15 +32,6 @@ where
             text,
             items,
             steps: MOST_STEPS,
-            has_process_id: items.iter().any(|item| {
-                matches!(
-                    item,
-                    Item::Field {
-                        field: Field::ProcessId,
-                        ..
-                    }
-                )
-            }),
             fields: PrefixFields::default(),
             found,
         }
@@ -133,11 +122,11 @@ where
                 }
                 length
             }
-            Field::SessionId => {
+            Field::SessionId { behind_process_id } => {
                 let length = run(|byte| byte.is_ascii_hexdigit() || byte == b'.');
                 let (_, pid) = self.slice(start, start + length)?.split_once('.')?;
                 let pid = u32::from_str_radix(pid, 16).ok()?;
-                if !self.has_process_id {
+                if !behind_process_id {
                     self.fields.backend_pid = Some(pid);
                 }
                 length
@@ -250,10 +239,11 @@ where
     fn each_name(&mut self, at: usize, field: Field, width: i32, next: usize) -> bool {
         let padding = usize::try_from(width.unsigned_abs()).unwrap_or(0);
         let longest = if field == Field::ApplicationName {
-            longest_application_name(self.bytes(at)) + padding
+            longest_application_name(self.bytes(at))
         } else {
-            3 * LONGEST_NAME + padding
+            self.text.get(at..).map_or(0, names::longest_name)
         };
+        let longest = longest + padding;
         self.each_end(at, longest, next, |search, end| {
             let Some(name) = search.slice(at, end).map(|name| unpadded(name, width)) else {
                 return true;

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use memchr::memchr;
 use time::OffsetDateTime;
 
-use super::backends::{Announced, Claim, End, Undo};
+use super::backends::{Announced, Claim, Client, End, Undo};
 use super::connection::{ConnectionEvent, Kind};
 use super::log_line_prefix::{Head, LogLine, LogLinePrefix, PrefixFields};
 use super::message::{self, Said};
@@ -85,8 +85,11 @@ struct Reader<'a, 'r> {
 
 /// A record as it was read.
 struct Record<'a> {
-    said: Said<'a>,
+    said: Said,
+    /// Blank when the record reports none.
+    event: ConnectionEvent<'a>,
     prefix: PrefixFields<'a>,
+    client: Option<Client>,
     claim: Claim,
     /// Segments behind the first one that belong to it.
     joined: usize,
@@ -138,7 +141,7 @@ impl<'a> Reader<'a, '_> {
     /// The record that starts with `segment`: one segment, or as many as begin where names of its
     /// prefix can still stand. `misread` tells that readings were found, all of them wrong.
     fn record(
-        &self,
+        &mut self,
         segment: &Segment<'a>,
         head: &Head<'a>,
         misread: &mut bool,
@@ -146,15 +149,19 @@ impl<'a> Reader<'a, '_> {
         let mut best = None;
         let mut end = segment.end;
         for joined in 0.. {
-            let found = self.reading(segment, head, end, joined, misread);
-            if rank(found.as_ref()) > rank(best.as_ref()) {
-                best = found;
-            }
+            let text = self.segments.text(segment.start, end);
+            self.prefix.readings(text, head, &mut |line| {
+                let record = self.reading(&line, joined);
+                *misread |= record.said == Said::Contradiction;
+                keep_better(&mut best, record);
+                true
+            });
             if is_final(best.as_ref()) {
                 break;
             }
+            let names_end = self.names_end(segment, head);
             match self.segments.peek(joined) {
-                Some(next) if next.start < self.names_end(segment, head) => end = next.end,
+                Some(next) if next.start < names_end => end = next.end,
                 _ => break,
             }
         }
@@ -169,67 +176,44 @@ impl<'a> Reader<'a, '_> {
         segment.start + head.length() + self.prefix.longest_names(widest)
     }
 
-    /// The best reading of the text from `segment` to the byte `end`.
-    fn reading(
-        &self,
-        segment: &Segment<'a>,
-        head: &Head<'a>,
-        end: usize,
-        joined: usize,
-        misread: &mut bool,
-    ) -> Option<Record<'a>> {
-        let mut best: Option<Record<'a>> = None;
-        let text = self.segments.text(segment.start, end);
-        self.prefix.readings(text, head, &mut |line| {
-            let (said, claim) = self.claimed(&line);
-            if said == Said::Contradiction {
-                *misread = true;
-                return true;
-            }
-            let record = Record {
-                said,
-                prefix: *line.prefix,
-                claim,
-                joined,
-            };
-            match &mut best {
-                Some(best) if rank(Some(best)) == rank(Some(&record)) => best.keep_common(&record),
-                best if rank(best.as_ref()) < rank(Some(&record)) => *best = Some(record),
-                _ => {}
-            }
-            true
-        });
-        best
-    }
-
     /// What `line` says, held against what its backend said before.
-    fn claimed(&self, line: &LogLine<'a, '_>) -> (Said<'a>, Claim) {
-        let claim = self.announced.claim(line.prefix);
-        let known = match claim {
+    fn reading(&self, line: &LogLine<'a, '_>, joined: usize) -> Record<'a> {
+        let client = self.announced.client(line.prefix);
+        let mut record = Record {
+            said: Said::Nothing,
+            event: ConnectionEvent::of_kind(Kind::Suspicious),
+            prefix: *line.prefix,
+            client,
+            claim: self.announced.claim(client, line.prefix.backend_pid),
+            joined,
+        };
+        let known = match record.claim {
             Claim::Announced { known, .. } => known,
             _ => Known::default(),
         };
-        let said = message::read(line, known);
-        match &said {
+        record.said = message::read(line, known, &mut record.event);
+        if record.said == Said::Event && record.event.kind == Kind::Received {
             // Clients come with ports, and backends with process ids, that others had before.
-            Said::Event(event) if event.kind == Kind::Received => (said, Claim::Unannounced),
-            _ if claim == Claim::False => (Said::Contradiction, claim),
-            _ if known.allows(line.prefix.user, line.prefix.database) => (said, claim),
-            _ => (Said::Contradiction, claim),
+            record.claim = Claim::Unannounced;
+        } else if record.claim == Claim::False
+            || !known.allows(line.prefix.user, line.prefix.database)
+        {
+            record.said = Said::Contradiction;
         }
+        record
     }
 
     fn take(&mut self, start: usize, text: &'a str, record: Record<'a>) {
         let announced = matches!(record.claim, Claim::Announced { .. });
-        let mut event = match record.said {
-            Said::Event(event) | Said::Unnamed(event) => event,
+        match record.said {
+            Said::Event | Said::Unnamed => self.last_event = None,
             Said::FromSql => return self.retract(&record.prefix),
             Said::Nothing | Said::Contradiction => {
                 self.last_event = None;
                 return;
             }
-        };
-        self.last_event = None;
+        }
+        let mut event = record.event;
         event.offset = start;
         event.time = self.time(&record.prefix);
         event.announced = announced || event.kind == Kind::Received;
@@ -260,7 +244,7 @@ impl<'a> Reader<'a, '_> {
         let noted = if stray {
             None
         } else {
-            self.announced.note(&event, &record.prefix, text)
+            self.announced.note(&event, record.client, text)
         };
         let Some(undo) = noted else {
             self.suspect(start, &record.prefix);
@@ -337,16 +321,29 @@ impl<'a> Reader<'a, '_> {
 impl<'a> Record<'a> {
     /// Two readings are equally good: what both say is known.
     fn keep_common(&mut self, other: &Record<'a>) {
-        let (Said::Event(mine) | Said::Unnamed(mine), Said::Event(other) | Said::Unnamed(other)) =
-            (&mut self.said, &other.said)
-        else {
+        if !matches!(other.said, Said::Event | Said::Unnamed) {
             return;
-        };
+        }
+        let (mine, other) = (&mut self.event, &other.event);
         mine.user.take_if(|user| other.user.as_ref() != Some(user));
         mine.database
             .take_if(|name| other.database.as_ref() != Some(name));
         mine.application_name
             .take_if(|name| other.application_name != Some(name));
+    }
+}
+
+/// Keeps the better one of two readings.
+fn keep_better<'a>(best: &mut Option<Record<'a>>, record: Record<'a>) {
+    match best {
+        _ if record.said == Said::Contradiction => {}
+        Some(best) if rank(Some(best)) > rank(Some(&record)) => {}
+        Some(best) if rank(Some(best)) == rank(Some(&record)) => {
+            if best.joined == record.joined {
+                best.keep_common(&record);
+            }
+        }
+        _ => *best = Some(record),
     }
 }
 
@@ -357,7 +354,7 @@ fn rank(record: Option<&Record<'_>>) -> u8 {
         None => 0,
         Some(record) => {
             let announced = matches!(record.claim, Claim::Announced { .. });
-            let named = matches!(record.said, Said::Event(_));
+            let named = record.said == Said::Event;
             1 + u8::from(named) + 2 * u8::from(announced)
         }
     }
@@ -366,7 +363,7 @@ fn rank(record: Option<&Record<'_>>) -> u8 {
 /// Would no longer reading be better?
 fn is_final(record: Option<&Record<'_>>) -> bool {
     record.is_some_and(|record| {
-        matches!(record.said, Said::Event(_))
+        record.said == Said::Event
             || matches!(
                 record.claim,
                 Claim::Announced {
@@ -419,8 +416,8 @@ struct Segments<'a, 'r> {
     continuations: usize,
 }
 
-/// Segments that are cut ahead: more than can begin inside the names of one prefix.
-const AHEAD: usize = 16;
+/// More segments than can begin inside the names of one prefix.
+const MOST_JOINED: usize = 16;
 
 impl<'a, 'r> Segments<'a, 'r> {
     fn new(text: &'a str, prefix: &'r LogLinePrefix) -> Self {
@@ -429,21 +426,25 @@ impl<'a, 'r> Segments<'a, 'r> {
             prefix,
             start: 0,
             head: prefix.head(text),
-            ready: VecDeque::with_capacity(AHEAD + 1),
+            ready: VecDeque::new(),
             lines: 0,
             continuations: 0,
         }
     }
 
     fn pop(&mut self) -> Option<Segment<'a>> {
-        while self.ready.len() <= AHEAD && self.start < self.text.len() {
-            let segment = self.cut();
-            self.ready.push_back(segment);
-        }
-        self.ready.pop_front()
+        self.ready.pop_front().or_else(|| self.cut())
     }
 
-    fn peek(&self, index: usize) -> Option<&Segment<'a>> {
+    /// One of the segments behind the one that was popped last.
+    fn peek(&mut self, index: usize) -> Option<&Segment<'a>> {
+        if index >= MOST_JOINED {
+            return None;
+        }
+        while self.ready.len() <= index {
+            let segment = self.cut()?;
+            self.ready.push_back(segment);
+        }
         self.ready.get(index)
     }
 
@@ -459,8 +460,11 @@ impl<'a, 'r> Segments<'a, 'r> {
     }
 
     /// The segment at `start`.
-    fn cut(&mut self) -> Segment<'a> {
+    fn cut(&mut self) -> Option<Segment<'a>> {
         let start = self.start;
+        if start >= self.text.len() {
+            return None;
+        }
         let head = self.head.take();
         let mut end = start;
         loop {
@@ -485,6 +489,6 @@ impl<'a, 'r> Segments<'a, 'r> {
             }
             end = next;
         }
-        Segment { start, end, head }
+        Some(Segment { start, end, head })
     }
 }

@@ -59,18 +59,21 @@ def without_a_zip(stacks):
     )
 
 
+OWN_STACK = """variable "rules" { type = any }
+
+module "audit" {
+  source       = "../../terraform"
+  log_groups   = { orders = "/aws/rds/cluster/orders/postgresql" }
+  lambda_zip   = "${path.module}/../../result/lambda.zip"
+  notification = { rules = var.rules }
+}
+"""
+
+
 def faults_are_named(stacks):
     own = stacks / "examples/own"
     own.mkdir()
-    (own / "main.tf").write_text("""
-        variable "rules" { type = any }
-        module "audit" {
-          source       = "../../terraform"
-          log_groups   = { orders = "/aws/rds/cluster/orders/postgresql" }
-          lambda_zip   = "${path.module}/../../result/lambda.zip"
-          notification = { rules = var.rules }
-        }
-    """)
+    (own / "main.tf").write_text(OWN_STACK)
     terraform(own, "init")
     rules = [{"when": {}, "then": "ignore"}, {"when": {"user": ["x"], "hosts": ["db.example"]}, "then": "drop"}]
     status, output, _ = terraform(own, "plan", rules=json.dumps(rules))
@@ -236,13 +239,9 @@ AUTHOR = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
 def calling(scratch, name, source, argument):
     stack = scratch / f"source {name}"
     stack.mkdir()
-    (stack / "main.tf").write_text(f"""
-        module "audit" {{
-          source     = "{source}"
-          log_groups = {{ orders = "{LOG_GROUP}" }}
-          {argument}
-        }}
-    """)
+    arguments = [f'source     = "{source}"', f'log_groups = {{ orders = "{LOG_GROUP}" }}', argument]
+    lines = ['module "audit" {', *(f"  {line}" for line in arguments if line), "}", ""]
+    (stack / "main.tf").write_text("\n".join(lines))
     return stack
 
 

@@ -9,7 +9,7 @@
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use aurora_connection_audit::cli::event;
@@ -27,6 +27,7 @@ pub struct Function {
     pub local: Local,
     process: Child,
     log: Arc<Mutex<String>>,
+    collectors: Vec<JoinHandle<()>>,
 }
 
 impl Function {
@@ -48,12 +49,15 @@ impl Function {
             .spawn()
             .unwrap();
         let log = Arc::new(Mutex::new(String::new()));
-        collect(process.stdout.take().unwrap(), &log);
-        collect(process.stderr.take().unwrap(), &log);
+        let collectors = vec![
+            collect(process.stdout.take().unwrap(), &log),
+            collect(process.stderr.take().unwrap(), &log),
+        ];
         Self {
             local,
             process,
             log,
+            collectors,
         }
     }
 
@@ -108,12 +112,15 @@ impl Function {
         self.log()
     }
 
-    /// Waits for its end.
+    /// Waits for its end and the end of its log.
     #[track_caller]
     pub fn exit_code(&mut self) -> Option<i32> {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
             if let Some(status) = self.process.try_wait().unwrap() {
+                self.collectors
+                    .drain(..)
+                    .for_each(|collector| collector.join().unwrap());
                 return status.code();
             }
             thread::sleep(Duration::from_millis(10));
@@ -129,7 +136,7 @@ impl Drop for Function {
     }
 }
 
-fn collect(mut pipe: impl Read + Send + 'static, log: &Arc<Mutex<String>>) {
+fn collect(mut pipe: impl Read + Send + 'static, log: &Arc<Mutex<String>>) -> JoinHandle<()> {
     let log = Arc::clone(log);
     thread::spawn(move || {
         let mut buffer = [0; 4096];
@@ -138,7 +145,7 @@ fn collect(mut pipe: impl Read + Send + 'static, log: &Arc<Mutex<String>>) {
                 .unwrap()
                 .push_str(&String::from_utf8_lossy(&buffer[..length]));
         }
-    });
+    })
 }
 
 /// A webhook's URL among the local servers.
