@@ -94,7 +94,19 @@ fn agrees_with_clients(connections: &[Connection<'_>], told: &[Told]) {
         let at = network.iter().position(|connection| {
             connection.outcome == expected && connection.port == Some(told.port)
         });
-        let connection = network.remove(at.unwrap_or_else(|| panic!("not found: {told:?}")));
+        let Some(at) = at else {
+            // The same names twice at once are one entry, as of libpq's two attempts.
+            let twice = connections.iter().any(|connection| {
+                let (user, database) = names(connection);
+                connection.attempts == 2
+                    && user.as_ref() == Some(&told.user)
+                    && database.as_ref() == Some(&told.database)
+                    && connection.reason == told.error.as_deref().map(Into::into)
+            });
+            assert!(twice && !told.got_in, "not found: {told:?}");
+            continue;
+        };
+        let connection = network.remove(at);
         assert!(connection.confirmed, "{connection:?}");
         let (user, database) = names(connection);
         assert!(

@@ -6,26 +6,26 @@ use std::time::Duration;
 
 /// What a client knows of its own connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
-    pub port: u16,
-    pub user: String,
-    pub database: String,
+pub(crate) struct Told {
+    pub(crate) port: u16,
+    pub(crate) user: String,
+    pub(crate) database: String,
     /// `ReadyForQuery` was received.
-    pub got_in: bool,
+    pub(crate) got_in: bool,
     /// The message of the server's error.
-    pub error: Option<String>,
+    pub(crate) error: Option<String>,
 }
 
-pub struct Client {
+pub(crate) struct Client {
     stream: TcpStream,
-    pub told: Told,
+    pub(crate) told: Told,
     /// From `BackendKeyData`.
-    pub backend_pid: u32,
+    pub(crate) backend_pid: u32,
 }
 
 impl Client {
     /// Opens a connection, and sends nothing yet.
-    pub fn open(server_port: u16) -> Self {
+    pub(crate) fn open(server_port: u16) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", server_port)).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(60)))
@@ -45,7 +45,7 @@ impl Client {
     }
 
     /// `StartupMessage`, and what follows; a password is asked for and wrong.
-    pub fn start(&mut self, user: &[u8], database: &[u8], more: &[(&str, &[u8])]) {
+    pub(crate) fn start(&mut self, user: &[u8], database: &[u8], more: &[(&str, &[u8])]) {
         let sent = |name: &[u8]| String::from_utf8_lossy(&name[..name.len().min(63)]).into_owned();
         (self.told.user, self.told.database) = (sent(user), sent(database));
         let mut parameters = 196_608_u32.to_be_bytes().to_vec();
@@ -59,19 +59,19 @@ impl Client {
     }
 
     /// `Query`, and its results.
-    pub fn query(&mut self, sql: &str) {
+    pub(crate) fn query(&mut self, sql: &str) {
         self.send_with_length(b"Q", &[sql.as_bytes(), b"\0"].concat());
         self.answer();
     }
 
     /// `Terminate`
-    pub fn end(mut self) -> Told {
+    pub(crate) fn end(mut self) -> Told {
         self.send_with_length(b"X", b"");
         self.told
     }
 
     /// Bytes of any kind; the server hangs up.
-    pub fn send(&mut self, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);
         let _ = self.stream.shutdown(std::net::Shutdown::Write);
         let _ = self.stream.read_to_end(&mut Vec::new());

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-pub const LOG_LINE_PREFIX: &str = "%t:%r:%u@%d:[%p]:";
+pub(crate) const LOG_LINE_PREFIX: &str = "%t:%r:%u@%d:[%p]:";
 
 /// `postgres` refuses to run as root; `nobody` is this on every Linux.
 const NOBODY: u32 = 65534;
@@ -25,15 +25,15 @@ hostnossl all         scram_user          127.0.0.1/32  scram-sha-256
 hostnossl all         all                 127.0.0.1/32  password
 ";
 
-pub struct Server {
+pub(crate) struct Server {
     postgres: Child,
     folder: PathBuf,
     bin: PathBuf,
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 impl Server {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let bin = bin();
         let folder = std::env::temp_dir().join(format!("live-postgresql-{}", std::process::id()));
         fs::create_dir(&folder).unwrap();
@@ -90,7 +90,7 @@ impl Server {
     }
 
     /// Over the server's socket unless `conninfo` names a host.
-    pub fn psql(&self, conninfo: &str, password: &str, sql: &str) -> Output {
+    pub(crate) fn psql(&self, conninfo: &str, password: &str, sql: &str) -> Output {
         Command::new(self.bin.join("psql"))
             .arg(format!(
                 "host={} port={} {conninfo}",
@@ -104,7 +104,7 @@ impl Server {
     }
 
     /// Stops the server, so that its log is complete. Returns the log and where its CSV is.
-    pub fn stop(&mut self) -> (String, PathBuf) {
+    pub(crate) fn stop(&mut self) -> (String, PathBuf) {
         let mut pg_ctl = unprivileged(&self.folder, &self.bin.join("pg_ctl"));
         succeed(
             pg_ctl

@@ -4,26 +4,41 @@
 use aurora_connection_audit::postgres::connection::Kind;
 
 /// A connection, and what became of it.
-#[derive(Debug, Clone)]
-pub struct Backend {
-    pub pid: u32,
+#[derive(Clone)]
+pub(crate) struct Backend {
+    pub(crate) pid: u32,
     /// `[local]` for a Unix-domain socket.
-    pub host: &'static str,
-    pub port: u16,
+    pub(crate) host: &'static str,
+    pub(crate) port: u16,
     /// At most 63 bytes of any value but NUL, as the next one.
-    pub user: Vec<u8>,
-    pub database: Vec<u8>,
+    pub(crate) user: Vec<u8>,
+    pub(crate) database: Vec<u8>,
     /// As the client sent it.
-    pub application_name: Vec<u8>,
+    pub(crate) application_name: Vec<u8>,
     /// Does the server write what is not printable ASCII as `\xNN`, as 16 does, or as `?`?
-    pub escapes: bool,
-    pub encrypted: bool,
-    pub course: Course,
+    pub(crate) escapes: bool,
+    pub(crate) encrypted: bool,
+    pub(crate) course: Course,
+}
+
+/// The bytes as text.
+impl std::fmt::Debug for Backend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = String::from_utf8_lossy;
+        let (user, database) = (name(&self.user), name(&self.database));
+        let application_name = name(&self.application_name);
+        write!(f, "[{}] {}({}) ", self.pid, self.host, self.port)?;
+        write!(
+            f,
+            "{user:?} @ {database:?} {application_name:?} {:?}",
+            self.course
+        )
+    }
 }
 
 /// What became of a connection.
 #[derive(Debug, Clone)]
-pub enum Course {
+pub(crate) enum Course {
     /// The client went away before it was let in.
     Silent,
     /// Turned away before `connection authorized`.
@@ -36,7 +51,7 @@ pub enum Course {
 
 /// Why a client is turned away.
 #[derive(Debug, Clone)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     Password,
     NoHbaEntry,
     TooManyClients,
@@ -48,7 +63,7 @@ pub enum Refusal {
 
 /// What a session makes the server write.
 #[derive(Debug, Clone)]
-pub enum Written {
+pub(crate) enum Written {
     /// `RAISE LOG`, with CONTEXT and STATEMENT.
     Raised(Vec<u8>),
     /// A statement that fails.
@@ -59,20 +74,30 @@ pub enum Written {
 
 /// One line and its continuation lines.
 #[derive(Debug, Clone)]
-pub struct Line {
-    pub backend: usize,
-    pub severity: &'static str,
-    pub message: Vec<u8>,
+pub(crate) struct Line {
+    pub(crate) backend: usize,
+    pub(crate) severity: &'static str,
+    pub(crate) message: Vec<u8>,
     /// The event that this line reports.
-    pub kind: Option<Kind>,
+    pub(crate) kind: Option<Kind>,
     /// Has the server read the start-up packet? Before, names are `[unknown]` in the prefix.
-    pub named: bool,
+    pub(crate) named: bool,
     /// Does the session know its application name?
-    pub established: bool,
+    pub(crate) established: bool,
+}
+
+impl Line {
+    /// Does the message hold neither user nor database?
+    pub(crate) fn names_nobody(&self) -> bool {
+        let openings: [&[u8]; 2] = [b"sorry, too many", b"invalid value for parameter"];
+        openings
+            .iter()
+            .any(|opening| self.message.starts_with(opening))
+    }
 }
 
 /// The lines of a backend; those of one report stand together.
-pub fn reports(index: usize, backend: &Backend) -> Vec<Vec<Line>> {
+pub(crate) fn reports(index: usize, backend: &Backend) -> Vec<Vec<Line>> {
     let line = |severity, kind: Option<Kind>, message: Vec<u8>| Line {
         backend: index,
         severity,
@@ -240,7 +265,7 @@ fn fatal(backend: &Backend, refusal: &Refusal) -> Vec<u8> {
 }
 
 /// `line` as it stands in the log, with its line feed.
-pub fn print(setting: &str, line: &Line, backend: &Backend, second: u32) -> Vec<u8> {
+pub(crate) fn print(setting: &str, line: &Line, backend: &Backend, second: u32) -> Vec<u8> {
     let mut text = prefix(setting, line, backend, second);
     text.extend_from_slice(line.severity.as_bytes());
     text.extend_from_slice(b":  ");
@@ -255,7 +280,7 @@ pub fn print(setting: &str, line: &Line, backend: &Backend, second: u32) -> Vec<
 }
 
 /// `log_status_format` in `elog.c`, for a backend with a client.
-pub fn prefix(setting: &str, line: &Line, backend: &Backend, second: u32) -> Vec<u8> {
+pub(crate) fn prefix(setting: &str, line: &Line, backend: &Backend, second: u32) -> Vec<u8> {
     let unknown: &[u8] = b"[unknown]";
     let time = format!("2026-11-23 09:{:02}:{:02}", second / 60, second % 60);
     let remote = match backend.host {
@@ -297,7 +322,7 @@ pub fn prefix(setting: &str, line: &Line, backend: &Backend, second: u32) -> Vec
 }
 
 /// `pg_clean_ascii`
-pub fn clean(name: &[u8], escapes: bool) -> String {
+pub(crate) fn clean(name: &[u8], escapes: bool) -> String {
     let clean = |byte: &u8| match byte {
         b' '..=b'~' => char::from(*byte).to_string(),
         byte if escapes => format!("\\x{byte:02x}"),
@@ -307,7 +332,7 @@ pub fn clean(name: &[u8], escapes: bool) -> String {
 }
 
 /// PostgreSQL cuts names to 63 bytes.
-pub fn cut(name: &[u8]) -> &[u8] {
+pub(crate) fn cut(name: &[u8]) -> &[u8] {
     &name[..name.len().min(63)]
 }
 

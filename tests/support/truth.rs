@@ -8,7 +8,7 @@ use aurora_connection_audit::postgres::time_stamp;
 
 /// A row of `postgresql.csv` that reports a connection event.
 #[derive(Debug)]
-pub struct Row {
+pub(crate) struct Row {
     kind: Kind,
     pid: u32,
     time: Option<time::OffsetDateTime>,
@@ -22,16 +22,16 @@ pub struct Row {
 
 /// What a comparison found.
 #[derive(Default)]
-pub struct Outcome {
-    pub rows: usize,
-    pub missing: Vec<String>,
-    pub wrong: Vec<String>,
-    pub unknown: HashMap<&'static str, usize>,
-    pub suspicious: usize,
+pub(crate) struct Outcome {
+    pub(crate) rows: usize,
+    pub(crate) missing: Vec<String>,
+    pub(crate) wrong: Vec<String>,
+    pub(crate) unknown: HashMap<&'static str, usize>,
+    pub(crate) suspicious: usize,
 }
 
 /// The rows of the CSV log at `path` that report connection events.
-pub fn truth(path: &Path) -> HashMap<Kind, Vec<Row>> {
+pub(crate) fn truth(path: &Path) -> HashMap<Kind, Vec<Row>> {
     let mut truth: HashMap<Kind, Vec<Row>> = HashMap::new();
     for row in rows(path) {
         truth.entry(row.kind).or_default().push(row);
@@ -40,7 +40,7 @@ pub fn truth(path: &Path) -> HashMap<Kind, Vec<Row>> {
 }
 
 /// Holds all `events` of a log against the `truth` of its CSV; `setting` is its `log_line_prefix`.
-pub fn compare(
+pub(crate) fn compare(
     events: &[ConnectionEvent<'_>],
     mut truth: HashMap<Kind, Vec<Row>>,
     setting: &str,
@@ -66,7 +66,7 @@ pub fn compare(
 }
 
 /// Is this an event that has a row in the CSV?
-pub fn is_compared(event: &ConnectionEvent<'_>) -> bool {
+pub(crate) fn is_compared(event: &ConnectionEvent<'_>) -> bool {
     !matches!(
         event.kind,
         Kind::Suspicious | Kind::Ready | Kind::RejectionDetail | Kind::Ended
@@ -74,7 +74,7 @@ pub fn is_compared(event: &ConnectionEvent<'_>) -> bool {
 }
 
 /// Takes the row that `event` reports out of `rows`.
-pub fn match_event(
+pub(crate) fn match_event(
     event: &ConnectionEvent<'_>,
     rows: &mut Vec<Row>,
     prefix: &str,
@@ -177,8 +177,9 @@ fn differences(event: &ConnectionEvent<'_>, row: &Row, prefix: &str) -> Vec<&'st
         );
         check(row.message.contains(&words), "tls");
     }
+    let walsender = row.message.starts_with("replication connection ");
     check(
-        event.replication == row.message.contains("replication") || event.kind == Kind::Rejected,
+        event.replication == walsender || event.kind != Kind::Authorized,
         "replication",
     );
     // `%t` comes from a coarser clock than the CSV's time.
