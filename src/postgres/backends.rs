@@ -26,6 +26,8 @@ pub struct Announced {
     announcements: u64,
     /// Has this log shown `connection authorized` lines?
     authorizations: bool,
+    /// Could a line not be read that may come from any backend whose client has no port?
+    garbled: bool,
     /// How the last batch ended.
     pub(super) end: End,
 }
@@ -54,6 +56,8 @@ struct Backend {
     authorized: Option<Seen>,
     rejected: Option<Seen>,
     disconnected: Option<Seen>,
+    /// Was there a line of it that could not be read?
+    garbled: bool,
 }
 
 /// A line that was seen, and in which batch.
@@ -104,6 +108,26 @@ impl Announced {
     pub(super) fn knows_client(&self, prefix: &PrefixFields<'_>) -> bool {
         self.key(prefix)
             .is_some_and(|key| self.backends.contains_key(&key))
+    }
+
+    /// A line of the backend that `prefix` names cannot be read. Its process is not known: where
+    /// the client has no port, that may concern any backend.
+    pub(super) fn garble(&mut self, prefix: &PrefixFields<'_>) {
+        match self.key(prefix) {
+            Some(key) => {
+                if let Some(backend) = self.backends.get_mut(&key) {
+                    backend.garbled = true;
+                }
+            }
+            None => self.garbled = true,
+        }
+    }
+
+    /// Was there a line of the backend that `prefix` names that could not be read?
+    pub(super) fn is_garbled(&self, prefix: &PrefixFields<'_>) -> bool {
+        let backend = self.key(prefix).and_then(|key| self.backends.get(&key));
+        let has_port = prefix.remote.is_some_and(|remote| remote.ends_with(')'));
+        backend.is_some_and(|backend| backend.garbled) || self.garbled && !has_port
     }
 
     /// Has this log shown `connection authorized` lines?

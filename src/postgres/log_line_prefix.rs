@@ -238,7 +238,11 @@ impl LogLinePrefix {
             });
             false
         });
-        found
+        // What the server itself writes holds no line feed.
+        found.filter(|head| {
+            line.get(..head.length)
+                .is_some_and(|head| !head.contains('\n'))
+        })
     }
 
     /// Offers every reading of the record that begins with `head`, up to the byte `end` of the
@@ -275,12 +279,15 @@ impl LogLinePrefix {
         );
     }
 
-    /// Bytes from the end of the head to the end of the last name, at most, when a byte of a name
-    /// can be `widest` bytes long.
+    /// Bytes from the end of the head to the end of the last name in which a line feed can stand,
+    /// at most, when a byte of a name can be `widest` bytes long.
     #[must_use]
     pub fn longest_names(&self, widest: usize) -> usize {
+        let holds_line_feeds = |item: &Item| matches!(chosen_by_client(item), Some('u' | 'd'));
+        let last = self.items.iter().rposition(holds_line_feeds);
         self.items
             .iter()
+            .take(last.map_or(0, |last| last + 1))
             .skip(self.head)
             .map(|item| match item {
                 Item::Literal(literal) => literal.len(),
@@ -319,12 +326,13 @@ impl LogLinePrefix {
                 let next = self.items.get(from + 1);
                 let mut wants_more = true;
                 each_value(*field, *width, next, state, &mut |state| {
-                    // `%q` ends the prefix of a process without a client: a severity follows.
-                    wants_more = if *field == Field::Quit && lexer::severity(state.rest).is_some() {
-                        found(state, self.items.len())
-                    } else {
-                        self.search(state, from + 1, to, steps, found)
-                    };
+                    // `%q` ends the prefix of a process without a client: a severity follows. An
+                    // application name can begin as one.
+                    let quits = *field == Field::Quit
+                        && state.fields.remote.is_none_or(str::is_empty)
+                        && lexer::severity(state.rest).is_some();
+                    wants_more = (!quits || found(state, self.items.len()))
+                        && self.search(state, from + 1, to, steps, found);
                     wants_more && *steps > 0
                 });
                 wants_more

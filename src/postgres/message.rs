@@ -18,6 +18,8 @@ pub(super) enum Said<'a> {
     Event(ConnectionEvent<'a>),
     /// A FATAL whose message names nobody, so that nothing confirms how the prefix was read.
     Unnamed(ConnectionEvent<'a>),
+    /// A FATAL, or something else: an application name can imitate a severity.
+    Undecidable,
     /// Something else.
     Nothing,
     /// A line that SQL caused, in part or whole: it tells that the line before it is no
@@ -63,6 +65,9 @@ fn log<'a>(line: &LogLine<'a>, known: Known) -> Said<'a> {
         return Said::Nothing;
     };
     let prefix = &line.prefix;
+    if !is_starting(prefix) && !matches!(opening, Opening::Ready | Opening::Disconnection) {
+        return Said::Contradiction;
+    }
     let read = match opening {
         Opening::Received => received(rest, prefix),
         Opening::AuthenticatedIdentity => authenticated(rest, prefix, known, true),
@@ -74,6 +79,11 @@ fn log<'a>(line: &LogLine<'a>, known: Known) -> Said<'a> {
         _ => return Said::Nothing,
     };
     read.map_or(Said::Contradiction, Said::Event)
+}
+
+/// Can the line come from before the session is established? Until then `%a` is not known.
+pub(super) fn is_starting(prefix: &PrefixFields<'_>) -> bool {
+    prefix.application_name.is_none_or(|name| name == UNKNOWN)
 }
 
 /// An event with what the prefix says, names excepted: those need a message that confirms them.
@@ -231,20 +241,24 @@ fn disconnection<'a>(
     let (duration, rest) = rest.split_once(" user=")?;
     let (named, remote) = rest.rsplit_once(" host=")?;
     let (host, port) = host_and_port(remote, prefix)?;
-    let names = match named.strip_suffix(" database=") {
-        Some(user) if prefix.database.is_none_or(|name| name == UNKNOWN) => {
-            let names = names::user_only(user, prefix, known)?;
-            Names {
-                database: None,
-                ..names
-            }
-        }
-        _ => {
-            names::user_and_database(named, prefix, known, &|behind| {
-                behind.is_empty().then_some(())
-            })?
-            .0
-        }
+    let walsender = named
+        .strip_suffix(" database=")
+        .filter(|_| prefix.database.is_none_or(|name| name == UNKNOWN))
+        .and_then(|user| names::user_only(user, prefix, known))
+        .map(|names| Names {
+            database: None,
+            ..names
+        });
+    let nothing = |behind: &str| behind.is_empty().then_some(());
+    let session = names::user_and_database(named, prefix, known, &nothing).map(|(names, _)| names);
+    let names = match (walsender, session) {
+        (Some(walsender), Some(session)) => Names {
+            user: walsender
+                .user
+                .filter(|user| session.user.as_ref() == Some(user)),
+            database: None,
+        },
+        (walsender, session) => walsender.or(session)?,
     };
     Some(ConnectionEvent {
         user: names.user,
@@ -325,14 +339,14 @@ fn fatal<'a>(line: &LogLine<'a>, known: Known) -> Said<'a> {
         // A start-up option can name another role or database than the client's own.
         Opening::Role => {
             match quoted(rest).and_then(|name| names::user_only(name, prefix, known)) {
-                Some(names) => Some(rejected(names)),
-                None => return unnamed(),
+                Some(names) if is_starting(prefix) => Some(rejected(names)),
+                _ => return unnamed(),
             }
         }
         Opening::Database => {
             match quoted(rest).and_then(|name| names::database_only(name, prefix, known)) {
-                Some(names) => Some(rejected(names)),
-                None => return unnamed(),
+                Some(names) if is_starting(prefix) => Some(rejected(names)),
+                _ => return unnamed(),
             }
         }
         Opening::WalSender => Some(ConnectionEvent {
@@ -350,7 +364,9 @@ fn fatal<'a>(line: &LogLine<'a>, known: Known) -> Said<'a> {
         }
         _ => return unnamed(),
     };
-    named.map_or(Said::Contradiction, Said::Event)
+    named
+        .filter(|_| is_starting(prefix))
+        .map_or(Said::Contradiction, Said::Event)
 }
 
 /// `%s"` or `%s": host rejected`, behind the first quote.

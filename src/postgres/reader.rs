@@ -173,11 +173,12 @@ impl<'a> Reader<'a, '_> {
         misread: &mut bool,
     ) -> Option<Record<'a>> {
         let mut best: Option<Record<'a>> = None;
+        let mut contradicted = false;
         let behind_head = end - segment.start - head.length();
         self.prefix.readings(head, behind_head, &mut |line| {
             let (said, claim) = self.claimed(&line);
             if said == Said::Contradiction {
-                *misread = true;
+                contradicted = true;
                 return true;
             }
             let record = Record {
@@ -193,6 +194,15 @@ impl<'a> Reader<'a, '_> {
             }
             true
         });
+        *misread |= contradicted;
+        // The line of a session, whose application name can imitate the end of the prefix.
+        if let Some(best) = &mut best
+            && contradicted
+            && best.refusal().is_some()
+            && !message::is_starting(&best.prefix)
+        {
+            best.said = Said::Undecidable;
+        }
         best
     }
 
@@ -208,13 +218,37 @@ impl<'a> Reader<'a, '_> {
             // Clients come with ports, and backends with process ids, that others had before.
             Said::Event(event) if event.kind == Kind::Received => (said, Claim::Unannounced),
             _ if claim == Claim::False => (Said::Contradiction, claim),
+            Said::Unnamed(event) if self.may_be_rest(event, claim) => (Said::Undecidable, claim),
             _ if known.allows(line.prefix.user, line.prefix.database) => (said, claim),
             _ => (Said::Contradiction, claim),
         }
     }
 
+    /// May a name have begun this record, so that what ends it is the rest of the true one? Before
+    /// `connection authorized`, no other message quotes a client.
+    fn may_be_rest(&self, event: &ConnectionEvent<'_>, claim: Claim) -> bool {
+        const SEVERITIES: [&str; 3] = ["LOG:  ", "FATAL:  ", "DETAIL:  "];
+        let authorized = matches!(
+            claim,
+            Claim::Announced {
+                authorized: true,
+                ..
+            }
+        );
+        let reason = event.reason.as_deref().unwrap_or_default();
+        event.kind != Kind::RejectionDetail
+            && !authorized
+            && self.prefix.has_names()
+            && SEVERITIES.iter().any(|severity| reason.contains(severity))
+    }
+
     fn take(&mut self, start: usize, text: &'a str, record: Record<'a>) {
         let announced = matches!(record.claim, Claim::Announced { .. });
+        if record.said == Said::Undecidable {
+            self.suspect(start, &record.prefix);
+            return;
+        }
+        let named = matches!(record.said, Said::Event(_));
         let (Said::Event(mut event) | Said::Unnamed(mut event)) = record.said else {
             return;
         };
@@ -236,7 +270,9 @@ impl<'a> Reader<'a, '_> {
             Kind::Ended => match record.claim {
                 Claim::Announced {
                     authorized: false, ..
-                } if self.announced.shows_authorizations() => {
+                } if self.announced.shows_authorizations()
+                    && !self.announced.is_garbled(&record.prefix) =>
+                {
                     event.kind = Kind::Rejected;
                 }
                 _ => return,
@@ -244,7 +280,7 @@ impl<'a> Reader<'a, '_> {
             Kind::Rejected if !self.is_client(&record.prefix, announced) => return,
             _ => {}
         }
-        let stray = !announced && start < self.garbage_until;
+        let stray = !(announced && named) && start < self.garbage_until;
         if stray
             || self.is_from_sql(&event, &record.prefix)
             || !self.announced.note(&event, &record.prefix, text)
@@ -288,6 +324,7 @@ impl<'a> Reader<'a, '_> {
             record.said == Said::FromSql
                 && record.prefix.remote == prefix.remote
                 && record.prefix.backend_pid == prefix.backend_pid
+                && record.prefix.application_name == prefix.application_name
         })
     }
 
@@ -295,6 +332,7 @@ impl<'a> Reader<'a, '_> {
     fn garbage(&mut self, segment: &Segment<'a>, head: &Head<'a>, misread: bool) {
         self.garbage_until = self.names_end(segment, head);
         self.announced.end = End::Garbage;
+        self.announced.garble(&head.fields());
         if !looks_like_connection(self.segments.text(segment.start, segment.end)) {
             return;
         }
@@ -319,13 +357,31 @@ impl<'a> Reader<'a, '_> {
 }
 
 impl<'a> Record<'a> {
+    /// The reason of a FATAL that names nobody.
+    fn refusal(&self) -> Option<&str> {
+        match &self.said {
+            Said::Unnamed(event) if event.kind != Kind::RejectionDetail => event.reason.as_deref(),
+            Said::Undecidable => Some(""),
+            _ => None,
+        }
+    }
+
     /// Two readings are equally good: what both say is known.
     fn keep_common(&mut self, other: &Record<'a>) {
+        if self.refusal() != other.refusal() {
+            self.said = Said::Undecidable;
+            return;
+        }
         let (Said::Event(mine) | Said::Unnamed(mine), Said::Event(other) | Said::Unnamed(other)) =
             (&mut self.said, &other.said)
         else {
             return;
         };
+        let kind = (mine.kind, mine.backend_pid, mine.host, mine.port);
+        if kind != (other.kind, other.backend_pid, other.host, other.port) {
+            self.said = Said::Undecidable;
+            return;
+        }
         mine.user.take_if(|user| other.user.as_ref() != Some(user));
         mine.database
             .take_if(|name| other.database.as_ref() != Some(name));
