@@ -109,11 +109,8 @@ pub enum DecodeError {
         offset: usize,
     },
     /// The base64 holds no gzip, or damaged gzip: header, data or check sum.
-    #[error("awslogs.data is not gzip, or is damaged, at byte {offset} of the compressed data")]
-    GzipDamaged {
-        /// Compressed bytes that were good.
-        offset: usize,
-    },
+    #[error("awslogs.data is not gzip, or is damaged")]
+    GzipDamaged,
     /// The gzip ends too early.
     #[error("awslogs.data is cut off after {length} bytes of compressed data")]
     GzipCutOff {
@@ -189,7 +186,6 @@ fn inflate_member<'a>(
     member: &'a [u8],
     json: &mut Vec<u8>,
 ) -> Result<&'a [u8], DecodeError> {
-    let before = gzip.len() - member.len();
     let mut inflater = Decompress::new_gzip(15);
     loop {
         let read = usize::try_from(inflater.total_in()).unwrap_or(usize::MAX);
@@ -197,9 +193,7 @@ fn inflate_member<'a>(
         let written = json.len();
         let status = inflater
             .decompress_vec(rest, json, FlushDecompress::Finish)
-            .map_err(|_| DecodeError::GzipDamaged {
-                offset: before + read,
-            })?;
+            .map_err(|_| DecodeError::GzipDamaged)?;
         if json.len() > MAX_JSON {
             return Err(DecodeError::TooLarge);
         }

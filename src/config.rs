@@ -152,7 +152,7 @@ impl<'a> Vars<'a> {
     fn required(&mut self, variable: &'static str, what: &str) -> Option<String> {
         let value = self.optional(variable);
         if value.is_none() {
-            self.fault(variable, format!("is not set; it must be {what}"));
+            self.fault(variable, format!("is not set (it must be {what})"));
         }
         value
     }
@@ -228,7 +228,7 @@ fn log_line_prefix(vars: &mut Vars) -> Option<LogLinePrefix> {
 fn clusters(json: &str) -> Result<HashMap<String, String>, String> {
     serde_json::from_str(json).map_err(|error| {
         format!(
-            "must be a JSON object of log groups and the names to show, all strings; it is not so at line {}, column {}",
+            "must be a JSON object of strings, from log group to the name to show (it is not at line {}, column {})",
             error.line(),
             error.column()
         )
@@ -254,7 +254,7 @@ fn notify_on(list: &str) -> Result<NotifyOn, String> {
             "disconnected" => notify_on.disconnected = true,
             _ => {
                 return Err(format!(
-                    "must be a comma list of authorized, rejected, disconnected; entry {number} is none of them"
+                    "must be a comma list of authorized, rejected, disconnected (entry {number} is none of them)"
                 ));
             }
         }
@@ -322,7 +322,7 @@ fn secret_id(vars: &mut Vars) -> Option<String> {
     const WHAT: &str = "the ARN or name of the secret that holds the webhook's URL";
     let secret_id = vars.required(VARIABLE, WHAT)?;
     if secret_id.contains("://") {
-        vars.fault(VARIABLE, format!("holds a URL; it must be {WHAT}"));
+        vars.fault(VARIABLE, format!("holds a URL (it must be {WHAT})"));
         return None;
     }
     Some(secret_id)
@@ -343,7 +343,7 @@ fn region(vars: &mut Vars, secret_id: Option<&str>) -> Option<String> {
         Some(region) => ("SLACK_WEBHOOK_SECRET_ID", region),
         None => (
             "AWS_REGION",
-            vars.required("AWS_REGION", "the AWS region; Lambda sets it")?,
+            vars.required("AWS_REGION", "the AWS region, which Lambda sets")?,
         ),
     };
     let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
@@ -389,7 +389,7 @@ fn is_endpoint(url: &str) -> bool {
 }
 
 fn credentials(vars: &mut Vars) -> Option<Credentials> {
-    const WHAT: &str = "the function's credentials; Lambda sets it";
+    const WHAT: &str = "the function's credentials, which Lambda sets";
     let access_key_id = vars.required("AWS_ACCESS_KEY_ID", WHAT);
     let secret_access_key = vars.required("AWS_SECRET_ACCESS_KEY", WHAT);
     Some(Credentials {

@@ -48,7 +48,7 @@ fn payload_name(error: DecodeError) -> &'static str {
     match error {
         DecodeError::NotASubscription => "Payload.NotASubscription",
         DecodeError::Base64 { .. } => "Payload.Base64",
-        DecodeError::GzipDamaged { .. } | DecodeError::GzipCutOff { .. } => "Payload.Gzip",
+        DecodeError::GzipDamaged | DecodeError::GzipCutOff { .. } => "Payload.Gzip",
         DecodeError::TooLarge => "Payload.TooLarge",
         DecodeError::Json { .. } => "Payload.Json",
     }

@@ -6,6 +6,7 @@ pub mod lexer;
 pub mod log_line_prefix;
 pub mod message;
 mod names;
+mod prefix_search;
 pub mod reader;
 pub mod suffix;
 pub mod time_stamp;

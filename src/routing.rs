@@ -15,6 +15,7 @@
 //! whose `events` names `suspicious`.
 
 mod glob;
+mod json;
 mod rule;
 
 use crate::sessions::Connection;

@@ -106,7 +106,7 @@ fn check_announcements(events: &[ConnectionEvent<'_>]) {
         let announces = |earlier: &ConnectionEvent<'_>| {
             earlier.kind == Kind::Received
                 && (earlier.backend_pid == event.backend_pid || event.backend_pid.is_none())
-                && earlier.host == event.host
+                && (earlier.host == event.host || event.host.is_none())
         };
         assert!(
             events[..=index].iter().any(announces),

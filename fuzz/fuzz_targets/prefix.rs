@@ -30,9 +30,8 @@ fn check_readings(prefix: &LogLinePrefix, line: &str) {
     let Some(head) = prefix.head(line) else {
         return;
     };
-    assert!(line.is_char_boundary(head.length()), "{line:?}");
     let mut readings = 0;
-    prefix.readings(&head, line.len() - head.length(), &mut |reading| {
+    prefix.readings(line, &head, &mut |reading| {
         readings += 1;
         assert!(line.ends_with(reading.message));
         let fields = reading.prefix;

@@ -51,7 +51,7 @@ struct Event {
 #[derive(Debug, Clone)]
 pub enum Reply {
     /// Status, further header lines, body.
-    Answer(u16, &'static str, String),
+    Answer(u16, String, String),
     /// Says nothing until the client gives up.
     Stall,
     /// Half an answer, then the end of the connection.
@@ -78,14 +78,17 @@ pub struct Post {
     pub payload: Value,
     /// When.
     pub at: Instant,
-    /// Did Slack take it? `false` where the script refused it or was silent.
+    /// Did Slack say that it took it?
     pub taken: bool,
+    /// Does Slack show it? So it may when its answer was lost.
+    pub shown: bool,
 }
 
 impl Reply {
     /// An answer without further headers.
+    #[must_use]
     pub fn status(status: u16, body: &str) -> Self {
-        Self::Answer(status, "", body.to_owned())
+        Self::Answer(status, String::new(), body.to_owned())
     }
 
     /// A secret, as `GetSecretValue` answers.
@@ -111,7 +114,7 @@ impl Local {
             for connection in listener.incoming().flatten() {
                 let server = server.clone();
                 // A client that goes away in the middle is part of many scripts.
-                thread::spawn(move || server.serve(connection).ok());
+                thread::spawn(move || server.serve(&connection).ok());
             }
         });
         Ok(local)
@@ -163,7 +166,9 @@ impl Local {
         self.state().secrets.extend(replies);
     }
 
-    /// Queues an event for the function; `limit` is what Lambda would give it.
+    /// Queues an event for the function, and names the invocation; `limit` is what Lambda would
+    /// give it.
+    #[must_use]
     pub fn invoke(&self, payload: &str, limit: Duration) -> String {
         let mut state = self.state();
         state.invocations += 1;
@@ -233,10 +238,10 @@ impl Local {
         found
     }
 
-    fn serve(&self, connection: TcpStream) -> io::Result<()> {
-        let request = read_request(&connection)?;
+    fn serve(&self, connection: &TcpStream) -> io::Result<()> {
+        let request = read_request(connection)?;
         let reply = self.reply(&request);
-        write_reply(&connection, reply)
+        write_reply(connection, reply)
     }
 
     fn reply(&self, request: &Request) -> Reply {
@@ -251,9 +256,9 @@ impl Local {
 
     /// Waits for an event, as the Runtime API does.
     fn next_event(&self) -> Reply {
+        const DAY: Duration = Duration::from_hours(24);
         self.state().polls += 1;
         self.shared.changed.notify_all();
-        const DAY: Duration = Duration::from_secs(86_400);
         let Some(event) = self.wait(DAY, |state| state.events.pop_front()) else {
             return Reply::HangUp;
         };
@@ -265,7 +270,7 @@ impl Local {
             "lambda-runtime-aws-request-id: {}\r\nlambda-runtime-deadline-ms: {deadline}\r\nlambda-runtime-invoked-function-arn: arn:aws:lambda:ap-northeast-1:123456789012:function:aurora-connection-audit\r\n",
             event.id
         );
-        Reply::Answer(200, headers.leak(), event.payload)
+        Reply::Answer(200, headers, event.payload)
     }
 
     /// `init/error`, `invocation/<id>/response` or `invocation/<id>/error`.
@@ -306,6 +311,7 @@ impl Local {
             .and_then(VecDeque::pop_front)
             .unwrap_or_else(|| Reply::status(200, "ok"));
         let taken = matches!(&reply, Reply::Answer(200, _, body) if body == "ok");
+        let shown = taken || matches!(reply, Reply::Stall | Reply::Cut);
         let payload = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
         let path = request.path.clone();
         state.posts.push(Post {
@@ -313,6 +319,7 @@ impl Local {
             payload,
             at: Instant::now(),
             taken,
+            shown,
         });
         reply
     }

@@ -5,7 +5,9 @@
 //! has sent a name. It ties a client's address and port to the process id of its backend.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
 
 use super::connection::{ConnectionEvent, Kind};
 use super::log_line_prefix::PrefixFields;
@@ -18,10 +20,10 @@ const MOST_BACKENDS: usize = 8192;
 #[derive(Debug, Default)]
 pub struct Announced {
     keys: RandomState,
-    backends: HashMap<u64, Backend>,
+    backends: HashMap<u64, Backend, RandomState>,
     /// In the order of their announcements, with the serial number of each.
     order: VecDeque<(u64, u64)>,
-    of_pid: HashMap<u32, u64>,
+    of_pid: HashMap<u32, u64, RandomState>,
     batch: u32,
     announcements: u64,
     /// Has this log shown `connection authorized` lines?
@@ -31,6 +33,10 @@ pub struct Announced {
     /// How the last batch ended.
     pub(super) end: End,
 }
+
+/// What a backend was before a line was taken note of.
+#[derive(Debug)]
+pub(super) struct Undo(Option<(u64, Option<Backend>)>);
 
 /// How a batch ended: the next one may begin inside a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -135,29 +141,46 @@ impl Announced {
         self.authorizations
     }
 
-    /// Takes note of `event`, which `line` reports. `false`: it cannot follow what the backend has
+    /// Takes note of `event`, which `line` reports. `None`: it cannot follow what the backend has
     /// said before, so that one of the two lines is no work of PostgreSQL's.
     pub(super) fn note(
         &mut self,
         event: &ConnectionEvent<'_>,
         prefix: &PrefixFields<'_>,
         line: &str,
-    ) -> bool {
+    ) -> Option<Undo> {
         self.authorizations |= event.kind == Kind::Authorized;
         let Some(key) = self.key(prefix) else {
-            return true;
+            return Some(Undo(None));
         };
         if event.kind == Kind::Received {
+            let before = self.backends.get(&key).cloned();
             self.announce(key, prefix.backend_pid);
-            return true;
+            return Some(Undo(Some((key, before))));
         }
         let now = Seen {
             batch: self.batch,
             line: (names::fingerprint(line) >> 32) as u32,
         };
-        self.backends
-            .get_mut(&key)
-            .is_none_or(|backend| backend.note(event, now))
+        let Some(backend) = self.backends.get_mut(&key) else {
+            return Some(Undo(None));
+        };
+        let before = backend.clone();
+        let fits = backend.note(event, now);
+        fits.then_some(Undo(Some((key, Some(before)))))
+    }
+
+    /// Forgets what [`Announced::note`] has taken note of.
+    pub(super) fn undo(&mut self, undo: Undo) {
+        match undo.0 {
+            Some((key, Some(before))) => {
+                self.backends.insert(key, before);
+            }
+            Some((key, None)) => {
+                self.backends.remove(&key);
+            }
+            None => {}
+        }
     }
 
     fn announce(&mut self, key: u64, pid: Option<u32>) {

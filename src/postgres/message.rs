@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use memchr::{memchr2, memrchr_iter};
+
 use super::connection::{ConnectionEvent, Encryption, Kind};
 use super::lexer::{self, Opening, Severity};
 use super::log_line_prefix::{LogLine, PrefixFields};
@@ -31,13 +33,13 @@ pub(super) enum Said<'a> {
 
 /// What the message of `line` says; `known` is what earlier lines of the backend said.
 #[must_use]
-pub(super) fn read<'a>(line: &LogLine<'a>, known: Known) -> Said<'a> {
+pub(super) fn read<'a>(line: &LogLine<'a, '_>, known: Known) -> Said<'a> {
     match line.severity {
         Severity::Log => log(line, known),
         Severity::Fatal => fatal(line, known),
         Severity::Detail => Said::Unnamed(ConnectionEvent {
             reason: Some(names::without_tabs(line.message)),
-            ..event(Kind::RejectionDetail, &line.prefix)
+            ..event(Kind::RejectionDetail, line.prefix)
         }),
         Severity::FromSql => Said::FromSql,
         Severity::Other => Said::Nothing,
@@ -60,11 +62,11 @@ fn without_sql_state(message: &str) -> &str {
     }
 }
 
-fn log<'a>(line: &LogLine<'a>, known: Known) -> Said<'a> {
+fn log<'a>(line: &LogLine<'a, '_>, known: Known) -> Said<'a> {
     let Some((opening, rest)) = lexer::opening(without_sql_state(line.message)) else {
         return Said::Nothing;
     };
-    let prefix = &line.prefix;
+    let prefix = line.prefix;
     if !is_starting(prefix) && !matches!(opening, Opening::Ready | Opening::Disconnection) {
         return Said::Contradiction;
     }
@@ -116,11 +118,11 @@ fn host_and_port<'a>(
     text: &'a str,
     prefix: &PrefixFields<'a>,
 ) -> Option<(Option<&'a str>, Option<u16>)> {
-    let (host, port) = match text.split_once(" port=") {
-        Some((host, port)) => (host, Some(port)),
+    let (host, port) = match text.split_once(' ') {
+        Some((host, rest)) => (host, Some(rest.strip_prefix("port=")?)),
         None => (text, None),
     };
-    if host.is_empty() || host.contains(char::is_whitespace) {
+    if host.is_empty() || memchr2(b'\n', b'\t', host.as_bytes()).is_some() {
         return None;
     }
     let number = match port {
@@ -143,7 +145,7 @@ fn authenticated<'a>(
     known: Known,
     is_identity: bool,
 ) -> Option<ConnectionEvent<'a>> {
-    let (name, behind) = rest.rsplit_once("\" method=")?;
+    let (name, behind) = rsplit_at(rest, b'"', "\" method=")?;
     let (method, hba_line) = behind.split_once(" (")?;
     let (_, line_number) = hba_line.strip_suffix(')')?.rsplit_once(':')?;
     let words = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
@@ -167,6 +169,14 @@ fn authenticated<'a>(
         auth_method: Some(method),
         identity: is_identity.then(|| names::without_tabs(name)),
         ..event(Kind::Authenticated, prefix)
+    })
+}
+
+/// Cuts `text` at the last `between`, whose first byte is `first`.
+fn rsplit_at<'a>(text: &'a str, first: u8, between: &str) -> Option<(&'a str, &'a str)> {
+    memrchr_iter(first, text.as_bytes()).find_map(|at| {
+        let (before, behind) = text.split_at_checked(at)?;
+        Some((before, behind.strip_prefix(between)?))
     })
 }
 
@@ -238,10 +248,10 @@ fn disconnection<'a>(
     prefix: &PrefixFields<'a>,
     known: Known,
 ) -> Option<ConnectionEvent<'a>> {
-    let (duration, rest) = rest.split_once(" user=")?;
-    let (named, remote) = rest.rsplit_once(" host=")?;
+    let (duration, rest) = rest.split_once(' ')?;
+    let (both, remote) = rsplit_at(rest.strip_prefix("user=")?, b' ', " host=")?;
     let (host, port) = host_and_port(remote, prefix)?;
-    let walsender = named
+    let walsender = both
         .strip_suffix(" database=")
         .filter(|_| prefix.database.is_none_or(|name| name == UNKNOWN))
         .and_then(|user| names::user_only(user, prefix, known))
@@ -250,7 +260,7 @@ fn disconnection<'a>(
             ..names
         });
     let nothing = |behind: &str| behind.is_empty().then_some(());
-    let session = names::user_and_database(named, prefix, known, &nothing).map(|(names, _)| names);
+    let session = names::user_and_database(both, prefix, known, &nothing).map(|(names, _)| names);
     let names = match (walsender, session) {
         (Some(walsender), Some(session)) => Names {
             user: walsender
@@ -288,9 +298,9 @@ fn session_time(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(whole) + Duration::from_millis(number(milliseconds)?))
 }
 
-fn fatal<'a>(line: &LogLine<'a>, known: Known) -> Said<'a> {
+fn fatal<'a>(line: &LogLine<'a, '_>, known: Known) -> Said<'a> {
     let message = without_sql_state(line.message);
-    let prefix = &line.prefix;
+    let prefix = line.prefix;
     // The server's own processes have no client and an empty name.
     if prefix.remote == Some("") || prefix.user == Some("") {
         return Said::Nothing;

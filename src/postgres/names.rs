@@ -5,10 +5,16 @@
 //! said; where neither does, the names are not known.
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::LazyLock;
 
-use super::log_line_prefix::{LONGEST_NAME, PrefixFields};
+use foldhash::fast::RandomState;
+use memchr::memchr;
+
+use super::log_line_prefix::PrefixFields;
+
+/// PostgreSQL cuts names to `NAMEDATALEN - 1` bytes (`ProcessStartupPacket`).
+pub(super) const LONGEST_NAME: usize = 63;
 
 /// The names of a line, as the client sent them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -43,14 +49,14 @@ impl Known {
 /// A keyed hash, so that nobody can choose two names with the same one.
 #[must_use]
 pub(super) fn fingerprint(name: &str) -> u64 {
-    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::default);
     KEYS.hash_one(name)
 }
 
 /// Undoes `append_with_tabs`.
 #[must_use]
 pub(super) fn without_tabs(text: &str) -> Cow<'_, str> {
-    if text.contains("\n\t") {
+    if memchr(b'\n', text.as_bytes()).is_some() {
         Cow::Owned(text.replace("\n\t", "\n"))
     } else {
         Cow::Borrowed(text)
@@ -59,6 +65,11 @@ pub(super) fn without_tabs(text: &str) -> Cow<'_, str> {
 
 /// What stands behind `name` in `message`, where each line feed of a name has a tab behind it.
 fn behind<'a>(message: &'a str, name: &str) -> Option<&'a str> {
+    if let Some(rest) = message.strip_prefix(name)
+        && memchr(b'\n', name.as_bytes()).is_none()
+    {
+        return Some(rest);
+    }
     let mut rest = message;
     for (index, line) in name.split('\n').enumerate() {
         if index > 0 {
@@ -72,10 +83,12 @@ fn behind<'a>(message: &'a str, name: &str) -> Option<&'a str> {
 /// What PostgreSQL writes for a name that it does not know.
 pub(super) const UNKNOWN: &str = "[unknown]";
 
-/// A name of the prefix that no message confirms: `[unknown]` stands for none, though a role or
-/// database could be called so, and the server's own processes have an empty one.
+/// A name of the prefix that no message confirms: `[unknown]`, which `lc_messages` translates,
+/// stands for none, though a role or database could be called so; the server's own processes have
+/// an empty one.
 pub(super) fn known_name(name: Option<&str>) -> Option<Cow<'_, str>> {
-    name.filter(|name| *name != UNKNOWN && !name.is_empty())
+    let is_bracketed = |name: &str| name.starts_with('[') && name.ends_with(']');
+    name.filter(|name| !name.is_empty() && !is_bracketed(name))
         .map(Cow::Borrowed)
 }
 
@@ -88,7 +101,7 @@ pub(super) fn of_prefix<'a>(prefix: &PrefixFields<'a>) -> Names<'a> {
 }
 
 /// Is this no longer than a name can be? A byte that is not UTF-8 stands here as U+FFFD.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     let bytes = |character: char| match character {
         char::REPLACEMENT_CHARACTER => 1,
         other => other.len_utf8(),
@@ -113,8 +126,15 @@ pub(super) fn user_then<'a, T: PartialEq>(
     known: Known,
     tail: &impl Fn(&'a str) -> Option<T>,
 ) -> Option<(Names<'a>, Option<T>)> {
+    if let Some(user) = prefix.user {
+        let tail = tail(behind(text, user)?)?;
+        let database = known_name(prefix.database);
+        let allowed = known.allows(Some(user), database.as_deref());
+        let user = Some(Cow::Borrowed(user));
+        return allowed.then_some((Names { user, database }, Some(tail)));
+    }
     let mut readings = Readings::new(known);
-    for (user, rest) in splits(text, prefix.user) {
+    for (user, rest) in splits(text, None) {
         if let Some(tail) = tail(rest) {
             readings.add(Some(user), known_name(prefix.database), tail);
         }
@@ -164,6 +184,17 @@ fn pair<'a, T: PartialEq>(
     known: Known,
     tail: &impl Fn(&'a str) -> Option<T>,
 ) -> Option<(Names<'a>, Option<T>)> {
+    if let (Some(user), Some(database)) = (prefix.user, prefix.database) {
+        let rest = behind(text, user)?.strip_prefix(between)?;
+        let tail = tail(behind(rest, database)?)?;
+        let short = is_name(user) && is_name(database);
+        let allowed = known.allows(Some(user), Some(database));
+        let names = Names {
+            user: Some(Cow::Borrowed(user)),
+            database: Some(Cow::Borrowed(database)),
+        };
+        return (short && allowed).then_some((names, Some(tail)));
+    }
     let mut readings = Readings::new(known);
     for (user, rest) in splits_at(text, between, prefix.user) {
         for (database, rest) in splits(rest, prefix.database) {

@@ -8,7 +8,10 @@
 
 use std::collections::VecDeque;
 
-use super::backends::{Announced, Claim, End};
+use memchr::memchr;
+use time::OffsetDateTime;
+
+use super::backends::{Announced, Claim, End, Undo};
 use super::connection::{ConnectionEvent, Kind};
 use super::log_line_prefix::{Head, LogLine, LogLinePrefix, PrefixFields};
 use super::message::{self, Said};
@@ -55,6 +58,8 @@ pub fn read<'a>(text: &'a str, prefix: &LogLinePrefix, announced: &mut Announced
         segments: Segments::new(text, prefix),
         reading: Reading::default(),
         garbage_until,
+        last_event: None,
+        last_time: ("", None),
     };
     while let Some(segment) = reader.segments.pop() {
         reader.segment(&segment);
@@ -72,6 +77,10 @@ struct Reader<'a, 'r> {
     reading: Reading<'a>,
     /// A segment that starts before this offset may be part of one that could not be read.
     garbage_until: usize,
+    /// The prefix of the event that the record before this one was, and how to take it back.
+    last_event: Option<(PrefixFields<'a>, Undo)>,
+    /// The last time stamp that was read: most lines share theirs with the line before.
+    last_time: (&'a str, Option<OffsetDateTime>),
 }
 
 /// A record as it was read.
@@ -141,10 +150,11 @@ impl<'a> Reader<'a, '_> {
             if rank(found.as_ref()) > rank(best.as_ref()) {
                 best = found;
             }
-            let next = self.segments.peek(joined);
-            let next = next.filter(|next| next.start < self.names_end(segment, head));
-            match next {
-                Some(next) if !is_final(best.as_ref()) => end = next.end,
+            if is_final(best.as_ref()) {
+                break;
+            }
+            match self.segments.peek(joined) {
+                Some(next) if next.start < self.names_end(segment, head) => end = next.end,
                 _ => break,
             }
         }
@@ -155,11 +165,7 @@ impl<'a> Reader<'a, '_> {
     fn names_end(&self, segment: &Segment<'a>, head: &Head<'a>) -> usize {
         let text = self.segments.text(segment.start, segment.end);
         // A byte that is not UTF-8 has become U+FFFD, three bytes long.
-        let widest = if text.contains(char::REPLACEMENT_CHARACTER) {
-            3
-        } else {
-            1
-        };
+        let widest = if text.is_ascii() { 1 } else { 3 };
         segment.start + head.length() + self.prefix.longest_names(widest)
     }
 
@@ -174,8 +180,8 @@ impl<'a> Reader<'a, '_> {
     ) -> Option<Record<'a>> {
         let mut best: Option<Record<'a>> = None;
         let mut contradicted = false;
-        let behind_head = end - segment.start - head.length();
-        self.prefix.readings(head, behind_head, &mut |line| {
+        let text = self.segments.text(segment.start, end);
+        self.prefix.readings(text, head, &mut |line| {
             let (said, claim) = self.claimed(&line);
             if said == Said::Contradiction {
                 contradicted = true;
@@ -183,7 +189,7 @@ impl<'a> Reader<'a, '_> {
             }
             let record = Record {
                 said,
-                prefix: line.prefix,
+                prefix: *line.prefix,
                 claim,
                 joined,
             };
@@ -207,8 +213,8 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// What `line` says, held against what its backend said before.
-    fn claimed(&self, line: &LogLine<'a>) -> (Said<'a>, Claim) {
-        let claim = self.announced.claim(&line.prefix);
+    fn claimed(&self, line: &LogLine<'a, '_>) -> (Said<'a>, Claim) {
+        let claim = self.announced.claim(line.prefix);
         let known = match claim {
             Claim::Announced { known, .. } => known,
             _ => Known::default(),
@@ -244,16 +250,22 @@ impl<'a> Reader<'a, '_> {
 
     fn take(&mut self, start: usize, text: &'a str, record: Record<'a>) {
         let announced = matches!(record.claim, Claim::Announced { .. });
-        if record.said == Said::Undecidable {
-            self.suspect(start, &record.prefix);
-            return;
-        }
         let named = matches!(record.said, Said::Event(_));
-        let (Said::Event(mut event) | Said::Unnamed(mut event)) = record.said else {
-            return;
+        let mut event = match record.said {
+            Said::Event(event) | Said::Unnamed(event) => event,
+            Said::FromSql => return self.retract(&record.prefix),
+            Said::Undecidable => {
+                self.last_event = None;
+                return self.suspect(start, &record.prefix);
+            }
+            Said::Nothing | Said::Contradiction => {
+                self.last_event = None;
+                return;
+            }
         };
+        self.last_event = None;
         event.offset = start;
-        event.time = record.prefix.time.and_then(time_of);
+        event.time = self.time(&record.prefix);
         event.announced = announced || event.kind == Kind::Received;
         match event.kind {
             Kind::RejectionDetail => {
@@ -281,14 +293,25 @@ impl<'a> Reader<'a, '_> {
             _ => {}
         }
         let stray = !(announced && named) && start < self.garbage_until;
-        if stray
-            || self.is_from_sql(&event, &record.prefix)
-            || !self.announced.note(&event, &record.prefix, text)
-        {
-            self.suspect(start, &record.prefix);
+        let noted = if stray {
+            None
         } else {
-            self.reading.events.push(event);
+            self.announced.note(&event, &record.prefix, text)
+        };
+        let Some(undo) = noted else {
+            self.suspect(start, &record.prefix);
+            return;
+        };
+        self.last_event = Some((record.prefix, undo));
+        self.reading.events.push(event);
+    }
+
+    fn time(&mut self, prefix: &PrefixFields<'a>) -> Option<OffsetDateTime> {
+        let stamp = prefix.time?;
+        if self.last_time.0 != stamp {
+            self.last_time = (stamp, time_of(stamp));
         }
+        self.last_time.1
     }
 
     /// Is this the line of a client's backend, and not of the server's own processes?
@@ -301,31 +324,24 @@ impl<'a> Reader<'a, '_> {
             }
     }
 
-    /// `RAISE LOG` can write the text of any message; PostgreSQL then adds CONTEXT and STATEMENT.
-    fn is_from_sql(&self, event: &ConnectionEvent<'_>, prefix: &PrefixFields<'_>) -> bool {
-        if event.kind == Kind::Rejected {
-            return false;
-        }
-        let Some((next, head)) = self
-            .segments
-            .peek(0)
-            .and_then(|next| Some((next, next.head.as_ref()?)))
-        else {
-            return false;
+    /// `RAISE LOG` can write the text of any message; PostgreSQL then adds CONTEXT and STATEMENT
+    /// lines of the same backend.
+    fn retract(&mut self, prefix: &PrefixFields<'_>) {
+        let Some((before, undo)) = self.last_event.take() else {
+            return;
         };
-        let text = self.segments.text(next.start, next.end);
-        if head.remote() != prefix.remote && head.remote().is_some()
-            || !FROM_SQL.iter().any(|tag| text.contains(tag))
+        let same = before.remote == prefix.remote
+            && before.backend_pid == prefix.backend_pid
+            && before.application_name == prefix.application_name;
+        if same
+            && let Some(event) = self
+                .reading
+                .events
+                .pop_if(|event| event.kind != Kind::Rejected)
         {
-            return false;
+            self.announced.undo(undo);
+            self.suspect(event.offset, &before);
         }
-        let record = self.record(next, head, &mut false);
-        record.is_some_and(|record| {
-            record.said == Said::FromSql
-                && record.prefix.remote == prefix.remote
-                && record.prefix.backend_pid == prefix.backend_pid
-                && record.prefix.application_name == prefix.application_name
-        })
     }
 
     /// A segment that starts like a record and cannot be read as one.
@@ -336,8 +352,8 @@ impl<'a> Reader<'a, '_> {
         if !looks_like_connection(self.segments.text(segment.start, segment.end)) {
             return;
         }
-        if misread || self.announced.knows_client(&head.fields()) {
-            self.suspect(segment.start, &head.fields());
+        if misread || self.announced.knows_client(head.fields()) {
+            self.suspect(segment.start, head.fields());
         } else {
             self.reading.counts.unparsed += 1;
         }
@@ -346,9 +362,10 @@ impl<'a> Reader<'a, '_> {
     /// Something here is not PostgreSQL's work. The client is a fact when it was announced.
     fn suspect(&mut self, start: usize, prefix: &PrefixFields<'a>) {
         let known = self.announced.knows_client(prefix);
+        let time = self.time(prefix);
         self.reading.events.push(ConnectionEvent {
             offset: start,
-            time: prefix.time.and_then(time_of),
+            time,
             host: prefix.host.filter(|_| known),
             port: prefix.port.filter(|_| known),
             ..ConnectionEvent::of_kind(Kind::Suspicious)
@@ -417,8 +434,6 @@ fn is_final(record: Option<&Record<'_>>) -> bool {
     })
 }
 
-const FROM_SQL: [&str; 3] = ["CONTEXT:  ", "STATEMENT:  ", "QUERY:  "];
-
 /// Does `text` hold what only connection lines and those that imitate them hold?
 fn looks_like_connection(text: &str) -> bool {
     [
@@ -432,7 +447,7 @@ fn looks_like_connection(text: &str) -> bool {
     .any(|opening| text.contains(opening))
 }
 
-fn time_of(stamp: &str) -> Option<time::OffsetDateTime> {
+fn time_of(stamp: &str) -> Option<OffsetDateTime> {
     if stamp.contains('-') {
         time_stamp::parse(stamp)
     } else {
@@ -495,7 +510,7 @@ impl<'a, 'r> Segments<'a, 'r> {
 
     /// Drops the segments that belong to `first`; the text of all of them.
     fn drop_next(&mut self, first: &Segment<'a>, joined: usize) -> &'a str {
-        let last = self.ready.drain(..joined.min(self.ready.len())).last();
+        let last = self.ready.drain(..joined.min(self.ready.len())).next_back();
         let end = last.map_or(first.end, |last| last.end);
         self.text(first.start, end)
     }
@@ -507,7 +522,7 @@ impl<'a, 'r> Segments<'a, 'r> {
         let mut end = start;
         loop {
             let rest = self.text.get(end..).unwrap_or_default();
-            let line = rest.find('\n').unwrap_or(rest.len());
+            let line = memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
             self.lines += 1;
             end += line;
             let next = end + 1;

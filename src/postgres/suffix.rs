@@ -2,6 +2,7 @@
 //! `[ application_name=%s][ SSL enabled (…)][ GSS (…)]` (`PerformAuthentication` in `postinit.c`).
 
 use logos::Logos;
+use memchr::memchr_iter;
 
 use super::connection::{Encryption, Tls};
 use super::lexer::TlsWord;
@@ -39,21 +40,29 @@ pub fn read(text: &str, over_socket: bool) -> Option<Suffix<'_>> {
     if over_socket {
         return Some(whole);
     }
-    let openings = || {
-        named
-            .match_indices(" SSL enabled (")
-            .chain(named.match_indices(" GSS ("))
+    let opens = |at: usize| {
+        let before = named.get(..=at).unwrap_or_default();
+        [" SSL enabled (", " GSS ("]
+            .iter()
+            .find(|opening| before.ends_with(**opening))
+            .map(|opening| before.len() - opening.len())
     };
-    let mut readings = openings()
-        .filter_map(|(at, _)| named.split_at_checked(at))
+    let mut openings = memchr_iter(b'(', named.as_bytes()).filter_map(opens);
+    let Some(first) = openings.next() else {
+        return Some(whole);
+    };
+    let others = openings.clone().count();
+    let readings = std::iter::once(first).chain(openings);
+    let mut readings = readings
+        .filter_map(|at| named.split_at_checked(at))
         .filter_map(|(name, rest)| Some((name, encryption(rest)?)));
-    match (readings.next(), openings().count()) {
-        (None, _) => Some(whole),
-        (Some((name, encryption)), openings) if openings == suffixes(named, name) => Some(Suffix {
+    match readings.next() {
+        None => Some(whole),
+        Some((name, encryption)) if others + 1 == suffixes(named, name) => Some(Suffix {
             application_name: Some(name),
             encryption,
         }),
-        (Some(_), _) => Some(Suffix::default()),
+        Some(_) => Some(Suffix::default()),
     }
 }
 

@@ -2,50 +2,47 @@
 
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
-/// A time stamp at the start of `text`, and the text behind it.
+/// How many bytes a time stamp at the start of `text` takes up.
 ///
 /// `strftime("%Y-%m-%d %H:%M:%S %Z")` in `elog.c`; `%m` adds milliseconds behind the seconds.
 /// Only its shape is checked here: see [`parse`].
 #[must_use]
-pub fn split(text: &str, milliseconds: bool) -> Option<(&str, &str)> {
-    let shape: &[u8] = if milliseconds {
-        b"dddd-dd-dd dd:dd:dd.ddd "
+pub fn length(text: &[u8], milliseconds: bool) -> Option<usize> {
+    const SECONDS: &[u8; 20] = b"dddd-dd-dd dd:dd:dd ";
+    const MILLISECONDS: &[u8; 24] = b"dddd-dd-dd dd:dd:dd.ddd ";
+    let zone = if milliseconds {
+        behind_shape(text, MILLISECONDS)?
     } else {
-        b"dddd-dd-dd dd:dd:dd "
+        behind_shape(text, SECONDS)?
     };
-    let bytes = text.as_bytes();
-    let fits = bytes.len() > shape.len()
-        && shape.iter().zip(bytes).all(|(shape, byte)| match shape {
-            b'd' => byte.is_ascii_digit(),
-            literal => literal == byte,
-        });
-    if !fits {
-        return None;
-    }
-    let (_, zone) = text.split_at(shape.len());
-    let length = zone_length(zone.as_bytes())?;
-    Some(text.split_at(shape.len() + length))
+    Some(text.len() - zone.len() + zone_length(zone)?)
+}
+
+fn behind_shape<'a, const N: usize>(text: &'a [u8], shape: &[u8; N]) -> Option<&'a [u8]> {
+    let (stamp, rest) = text.split_first_chunk::<N>()?;
+    let misfits = shape.iter().zip(stamp).filter(|(shape, byte)| match shape {
+        b'd' => !byte.is_ascii_digit(),
+        literal => literal != byte,
+    });
+    (misfits.count() == 0).then_some(rest)
 }
 
 /// `%Z` is an abbreviation (`UTC`, `JST`) or, where a zone has none, an offset (`-03`, `+0545`).
 fn zone_length(zone: &[u8]) -> Option<usize> {
     let numeric = matches!(zone.first()?, b'+' | b'-');
     let signs = usize::from(numeric);
-    let length = zone
-        .iter()
-        .skip(signs)
-        .take_while(|byte| {
-            if numeric {
-                byte.is_ascii_digit()
-            } else {
-                byte.is_ascii_alphabetic()
-            }
-        })
-        .count();
+    let belongs = |byte: &&u8| {
+        if numeric {
+            byte.is_ascii_digit()
+        } else {
+            byte.is_ascii_alphabetic()
+        }
+    };
+    let length = zone.iter().skip(signs).take_while(belongs).count();
     (length > 0).then_some(signs + length)
 }
 
-/// The moment that a time stamp found by [`split`] means; `None` when its zone is an abbreviation
+/// The moment that a time stamp measured by [`length`] means; `None` when its zone is an abbreviation
 /// that stands for several offsets (`CST`, `IST`, `PST`) or is not known.
 #[must_use]
 pub fn parse(stamp: &str) -> Option<OffsetDateTime> {

@@ -21,7 +21,7 @@ pub fn html(payloads: &[Value]) -> String {
 
 const STYLE: &str = include_str!("slack.css");
 
-/// A plug on Slack's aubergine.
+/// A database.
 const ICON: &str = "<svg viewBox=\"0 0 36 36\" aria-hidden=\"true\">\
     <rect width=\"36\" height=\"36\" rx=\"6\" fill=\"#2f4b8f\"/>\
     <g fill=\"none\" stroke=\"#fff\" stroke-width=\"2.4\" stroke-linecap=\"round\">\
@@ -58,7 +58,7 @@ fn lines(text: &str) -> String {
         .split('\n')
         .map(|line| spans(line).iter().map(span).collect())
         .collect();
-    lines.join("<br>\n")
+    lines.join("\n")
 }
 
 fn span(span: &Span) -> String {

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -70,12 +71,12 @@ fn the_page_is_self_contained_and_escaped() {
     <div>
     <p class="by"><b>Aurora Connection Audit</b> <i>APP</i> <time>12:00</time></p>
     <h2>🔗 新しい接続</h2>
-    <p><b>Facts</b><br>
-    User: <code>R&amp;D &lt;b&gt; *x*</code><br>
+    <p><b>Facts</b>
+    User: <code>R&amp;D &lt;b&gt; *x*</code>
     A line that has so many words in it that it takes two lines</p>
-    <ul class="fields"><li><b>Instance</b><br>
-    writer-1</li><li><b>Application</b><br>
-    psql</li><li><b>TLS</b><br>
+    <ul class="fields"><li><b>Instance</b>
+    writer-1</li><li><b>Application</b>
+    psql</li><li><b>TLS</b>
     unknown</li></ul>
     <ul class="context"><li><a href="https://example.com/?a=1&amp;b=2">Open</a> | 2024-01-01 12:00:00 JST</li></ul>
     </div>
@@ -117,4 +118,17 @@ fn markup_is_read_as_slack_reads_it() {
         [Span::Bold("3件".into()), Span::Text(" a".into())]
     );
     assert_eq!(spans("a `b"), [Span::Text("a `b".into())]);
+}
+
+proptest! {
+    /// What a client chose is one piece, whatever is in it, and on one line.
+    #[test]
+    fn a_quoted_value_holds_no_markup(value in "[ -~]{0,40}|[\\n*_`<>&|!:a]{0,12}|\\PC{0,20}") {
+        use mrkdwn::{Span, spans};
+        let quoted = crate::slack::mrkdwn::quoted(&value, 1000);
+        let read = spans(&quoted);
+        let is_one = matches!(read.as_slice(), [Span::Text(text)] if *text == value)
+            || matches!(read.as_slice(), [Span::Code(_)]);
+        prop_assert!(is_one && !quoted.contains('\n'), "{:?}", read);
+    }
 }

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use super::glob;
+use super::json::Unique;
 use crate::postgres::connection::Encryption;
 use crate::sessions::{Connection, Outcome};
 
@@ -179,6 +180,8 @@ pub struct RuleFault {
 pub enum Reason {
     /// At this line and column.
     NotJson(usize, usize),
+    /// A key stands twice in its object, the second time at this line and column.
+    KeyTwice(usize, usize),
     /// Something else was found.
     Expected(&'static str),
     /// The key must be present.
@@ -202,6 +205,12 @@ impl fmt::Display for RuleFault {
         }
         match self.reason {
             Reason::NotJson(line, column) => write!(f, "not JSON at line {line}, column {column}"),
+            Reason::KeyTwice(line, column) => {
+                write!(
+                    f,
+                    "a key stands twice in its object, near line {line}, column {column}"
+                )
+            }
             Reason::Expected(what) => write!(f, "must be {what}"),
             Reason::Missing => write!(f, "is missing"),
             Reason::UnknownKey(keys) => write!(f, "no such key; the keys are {keys}"),
@@ -219,8 +228,15 @@ pub(super) fn from_json(json: &str) -> Result<Vec<Rule>, Vec<RuleFault>> {
             reason,
         }]
     };
-    let value: Value = serde_json::from_str(json)
-        .map_err(|error| whole(Reason::NotJson(error.line(), error.column())))?;
+    let Unique(value) = serde_json::from_str(json).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        let is_key = error.is_data();
+        whole(if is_key {
+            Reason::KeyTwice(line, column)
+        } else {
+            Reason::NotJson(line, column)
+        })
+    })?;
     let Value::Array(rules) = value else {
         return Err(whole(Reason::Expected("a JSON array of rules")));
     };

@@ -35,7 +35,7 @@ pub fn escaped(text: &str) -> String {
 }
 
 /// Letters and digits of ASCII, `-` and `.`, with `_` only between letters or digits: neither
-/// formatting, nor an emoji, nor a mention can be made of these.
+/// formatting, nor an emoji, nor a mention can be made of these. `unknown` is our own word.
 fn is_plain(value: &str) -> bool {
     if value == "[local]" {
         return true;
@@ -47,7 +47,7 @@ fn is_plain(value: &str) -> bool {
             && (is_last || part.ends_with(|c: char| c.is_ascii_alphanumeric()))
     };
     let last = value.matches('_').count();
-    !value.is_empty()
+    !matches!(value, "" | "unknown")
         && value
             .split('_')
             .enumerate()
@@ -77,7 +77,7 @@ fn clipped(value: &str, max: usize) -> String {
         before = c;
     }
     if out.is_empty() {
-        out.push('␀');
+        out.push('∅');
     }
     out
 }
@@ -173,7 +173,8 @@ mod tests {
         );
         check(" a  b ", "`␠a ␠b␠`");
         check("a b", "`a b`");
-        check("", "`␀`");
+        check("", "`∅`");
+        check("unknown", "`unknown`");
     }
 
     #[test]

@@ -20,6 +20,24 @@ impl TimeZone {
         format!("{} {} {abbreviation}", date(local), time_of_day(local))
     }
 
+    /// `2024-01-01 12:00:00–12:00:09 JST`, with both dates where they differ.
+    #[must_use]
+    pub fn period(&self, first: OffsetDateTime, last: OffsetDateTime) -> String {
+        let ((from, abbreviation), (to, abbreviation_then)) = (self.local(first), self.local(last));
+        let (start, end) = (time_of_day(from), time_of_day(to));
+        if (from.date(), abbreviation) != (to.date(), abbreviation_then) {
+            format!(
+                "{} – {}",
+                self.date_and_time(first),
+                self.date_and_time(last)
+            )
+        } else if start == end {
+            self.date_and_time(first)
+        } else {
+            format!("{} {start}–{end} {abbreviation}", date(from))
+        }
+    }
+
     /// `12:00:00`, or `2024-01-01 12:00:00` on another day than `day`.
     #[must_use]
     pub fn time_on(&self, day: OffsetDateTime, time: OffsetDateTime) -> String {
@@ -117,6 +135,28 @@ mod tests {
     fn a_time_out_of_range_is_shown_in_utc() {
         let last = time::PrimitiveDateTime::MAX.assume_utc();
         check("Asia/Tokyo", last, "9999-12-31 23:59:59 UTC");
+    }
+
+    #[test]
+    fn a_period_repeats_only_what_differs() {
+        #[track_caller]
+        fn check(zone: &str, seconds: i64, expected: &str) {
+            let first = datetime!(2024-10-27 00:59:50 UTC);
+            let last = first + time::Duration::seconds(seconds);
+            assert_eq!(TimeZone::named(zone).unwrap().period(first, last), expected);
+        }
+        check("UTC", 0, "2024-10-27 00:59:50 UTC");
+        check("UTC", 9, "2024-10-27 00:59:50–00:59:59 UTC");
+        check(
+            "Europe/Berlin",
+            20,
+            "2024-10-27 02:59:50 CEST – 2024-10-27 02:00:10 CET",
+        );
+        check(
+            "UTC",
+            86_400,
+            "2024-10-27 00:59:50 UTC – 2024-10-28 00:59:50 UTC",
+        );
     }
 
     #[test]

@@ -89,9 +89,14 @@ fn about_all(
     first: Option<OffsetDateTime>,
     last: Option<OffsetDateTime>,
 ) -> Vec<String> {
-    let period = first
-        .zip(last)
-        .map(|(first, last)| period(batch, first, last));
+    let words = batch.words();
+    let period = first.zip(last).map(|(first, last)| {
+        format!(
+            "{}: {}",
+            words.period,
+            batch.style.time_zone.period(first, last)
+        )
+    });
     let facts = [Some(facts::cluster(batch)), facts::instance(batch)];
     facts
         .iter()
@@ -99,19 +104,6 @@ fn about_all(
         .map(Fact::line)
         .chain(period)
         .collect()
-}
-
-fn period(batch: &Batch<'_>, first: OffsetDateTime, last: OffsetDateTime) -> String {
-    let label = batch.words().period;
-    let (from, to) = (
-        batch.date_and_time(Some(first)),
-        batch.date_and_time(Some(last)),
-    );
-    if from == to {
-        format!("{label}: {from}")
-    } else {
-        format!("{label}: {from} – {to}")
-    }
 }
 
 /// One list of lines for each outcome that happened: a heading, groups, and what is left out.
@@ -122,15 +114,14 @@ fn lists(
 ) -> Vec<Vec<String>> {
     let mut groups = grouped(connections);
     groups.sort_by_key(|group| {
-        let outcome = OUTCOMES
-            .iter()
-            .position(|outcome| *outcome == group.example.outcome);
-        (
+        let Connection {
             outcome,
-            Reverse(group.count),
-            group.first,
-            group.example.offset,
-        )
+            confirmed,
+            offset,
+            ..
+        } = *group.example;
+        let rank = OUTCOMES.iter().position(|known| *known == outcome);
+        (rank, confirmed, Reverse(group.count), group.first, offset)
     });
     let by_outcome: Vec<&[Group<'_>]> = groups
         .chunk_by(|a, b| a.example.outcome == b.example.outcome)

@@ -40,6 +40,7 @@ pub(super) fn check_limits(payload: &Value) {
             .unwrap_or_else(|| vec![block[key].clone()]);
         assert!((1..=10).contains(&texts.len()));
         for text in &texts {
+            assert_eq!(text["type"] == "mrkdwn", text["verbatim"] == true);
             let units = units(&text["text"]);
             assert!(units <= max, "{units} in {text}");
             total += units;
@@ -49,7 +50,7 @@ pub(super) fn check_limits(payload: &Value) {
 }
 
 #[test]
-fn a_flood_of_refusals_does_not_hide_an_entry() {
+fn a_flood_of_refusals_hides_no_entry() {
     let names: Vec<String> = (0..10_000).map(|n| format!("guess_{n:0>55}")).collect();
     let mut connections: Vec<_> = names
         .iter()
@@ -58,17 +59,22 @@ fn a_flood_of_refusals_does_not_hide_an_entry() {
             ..rejected()
         })
         .collect();
-    connections.insert(5000, connection());
+    let entries = [
+        "psql", "pgAdmin", "dbeaver", "app", "etl", "cron", "metabase", "looker",
+    ];
+    let entry = |name| Connection {
+        application_name: Some(name),
+        ..connection()
+    };
+    connections.extend(entries.map(entry));
     let connections: Vec<_> = connections.iter().collect();
     let message = blocks(&connections, Language::En);
-    assert!(
-        message.contains("🚫 Aurora PostgreSQL: 10000 refused, 1 new connection"),
-        "{message}"
-    );
-    assert!(
-        message.contains("• myuser → mydb · 192.168.1.100 · psql · 12:00:00"),
-        "{message}"
-    );
+    let headline = "🚫 Aurora PostgreSQL: 10000 refused, 8 new connections";
+    assert!(message.contains(headline), "{message}");
+    for name in entries {
+        let line = format!("• myuser → mydb · 192.168.1.100 · {name} · 12:00:00");
+        assert!(message.contains(&line), "{message}");
+    }
     let shown = message.matches("guess_").count();
     assert!(message.contains(&format!("and {0} more groups ({0} in all)", 10_000 - shown)));
 }
@@ -84,6 +90,25 @@ fn without_a_region_or_with_endless_names_there_is_no_link() {
     let mut here = batch(&connections, Language::En);
     here.place.log_group = &group;
     assert!(!blocks_of(&here).contains("CloudWatch"));
+}
+
+/// The connections that an English message accounts for, shown or left out.
+fn accounted_for(blocks: &str) -> usize {
+    let number = |text: &str| text.parse::<usize>().unwrap();
+    let of_line = |line: &str| {
+        let counted = line
+            .strip_prefix("• *")
+            .and_then(|rest| rest.split_once("×* "));
+        let left_out = line
+            .strip_suffix(" in all)")
+            .filter(|_| line.starts_with("and "));
+        match (counted, left_out) {
+            (Some((count, _)), _) => number(count),
+            (_, Some(rest)) => number(rest.rsplit_once('(').unwrap().1),
+            _ => usize::from(line.starts_with("• ")),
+        }
+    };
+    blocks.lines().map(of_line).sum()
 }
 
 fn any_text() -> impl Strategy<Value = String> {
@@ -138,6 +163,10 @@ proptest! {
             batch.unparsed = unparsed.unwrap_or_default();
             batch.place.cluster = &cluster;
             check_limits(&payload(&batch));
+        }
+        if connections.len() != 1 {
+            let blocks = blocks(&connections, Language::En);
+            prop_assert_eq!(accounted_for(&blocks), connections.len(), "{}", blocks);
         }
     }
 

@@ -54,8 +54,8 @@ fn many_connections_are_lists_of_groups() {
         ↳ `password authentication failed for user "myuser"`
 
     *🔗 新しい接続 5件*
-    • *3件* myuser → mydb · 192.168.1.100 · psql · 12:00:00–12:00:09
     • myuser → mydb · 192.168.1.100 · psql · 12:00:00 · 未確認
+    • *3件* myuser → mydb · 192.168.1.100 · psql · 12:00:00–12:00:09
     • repl_user → なし（レプリケーション） · [local]（Unixソケット） · walreceiver · 12:00:05
 
     *👋 切断 1件*
@@ -78,8 +78,8 @@ fn many_connections_are_lists_of_groups() {
         ↳ `password authentication failed for user "myuser"`
     ---- section
     *🔗 新しい接続 5件*
-    • *3件* myuser → mydb · 192.168.1.100 · psql · 12:00:00–12:00:09
     • myuser → mydb · 192.168.1.100 · psql · 12:00:00 · 未確認
+    • *3件* myuser → mydb · 192.168.1.100 · psql · 12:00:00–12:00:09
     • repl_user → なし（レプリケーション） · [local]（Unixソケット） · walreceiver · 12:00:05
     ---- section
     *👋 切断 1件*
@@ -104,8 +104,8 @@ fn many_connections_are_lists_of_groups() {
         ↳ `password authentication failed for user "myuser"`
     ---- section
     *🔗 5 new connections*
-    • *3×* myuser → mydb · 192.168.1.100 · psql · 12:00:00–12:00:09
     • myuser → mydb · 192.168.1.100 · psql · 12:00:00 · unconfirmed
+    • *3×* myuser → mydb · 192.168.1.100 · psql · 12:00:00–12:00:09
     • repl_user → none (replication) · [local] (Unix socket) · walreceiver · 12:00:05
     ---- section
     *👋 1 ended*

@@ -1,0 +1,52 @@
+#!/bin/sh
+# Takes the pictures in docs/images: real log lines, drawn by `preview --html`, seen by Chromium.
+#
+# Needs cargo, and these Debian packages: chromium imagemagick pngquant
+# fonts-lato fonts-noto-cjk fonts-noto-color-emoji fonts-noto-mono
+set -eu
+cd "$(dirname "$0")/.."
+
+for tool in chromium convert pngquant fc-list; do
+    command -v "$tool" >/dev/null || {
+        echo "pictures: $tool is missing; the packages to install are named in this script" >&2
+        exit 1
+    }
+done
+for font in Lato 'Noto Sans CJK JP' 'Noto Color Emoji' 'Noto Mono'; do
+    [ -n "$(fc-list "$font")" ] || {
+        echo "pictures: the font $font is missing; its package is named in this script" >&2
+        exit 1
+    }
+done
+
+cargo build --quiet --bin aurora-connection-audit
+cli=${CARGO_TARGET_DIR:-target}/debug/aurora-connection-audit
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# --no-sandbox: Chromium has no sandbox as root in a container, and the page is our own.
+# The window is higher than any message; what is empty is trimmed.
+# take PICTURE: of $work/page.html
+take() {
+    chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$work/profile" \
+        --force-device-scale-factor=1.5 --window-size=680,1600 \
+        --screenshot="$work/page.png" "file://$work/page.html" >"$work/chromium.log" 2>&1 || {
+        cat "$work/chromium.log" >&2
+        exit 1
+    }
+    convert "$work/page.png" -trim -bordercolor white -border 24 +repage -strip "$work/trimmed.png"
+    # No dithering: text stays sharp, and the file small.
+    pngquant --nofs --force --speed 1 --strip --output "$1" 24 "$work/trimmed.png"
+}
+
+mkdir -p docs/images
+for language in ja en; do
+    for name in connection busy refused; do
+        picture=docs/images/$name.$language.png
+        "$cli" preview "tests/fixtures/pictures/$name.log" --html "$work/page.html" \
+            --language "$language" --region ap-northeast-1 --log-stream writer-1.0 \
+            --log-group /aws/rds/cluster/aurora-postgresql-cluster/postgresql
+        take "$picture"
+        echo "$picture: $(wc -c <"$picture") bytes"
+    done
+done

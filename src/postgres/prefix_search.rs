@@ -1,0 +1,360 @@
+//! The search for every way to read a prefix.
+
+use memchr::{memchr, memchr_iter, memchr2};
+
+use super::lexer;
+use super::log_line_prefix::{Field, Item, PrefixFields};
+use super::names::{self, LONGEST_NAME};
+use super::time_stamp;
+
+/// A search is given up after so many steps: a hostile name must not cost more than its line.
+const MOST_STEPS: u32 = 20_000;
+
+/// `NI_MAXHOST`: no host name is longer.
+const LONGEST_HOST: usize = 1025;
+
+/// Goes through the items of a prefix, depth first. `found` is given the fields, the byte behind
+/// the prefix and the next item; it returns `false` to end the search.
+pub(super) struct Search<'a, 'p, F> {
+    text: &'a str,
+    items: &'p [Item],
+    steps: u32,
+    /// `%p`, which says more than the second half of `%c`.
+    has_process_id: bool,
+    pub(super) fields: PrefixFields<'a>,
+    found: F,
+}
+
+impl<'a, 'p, F> Search<'a, 'p, F>
+where
+    F: FnMut(&PrefixFields<'a>, usize, usize) -> bool,
+{
+    pub(super) fn new(text: &'a str, items: &'p [Item], found: F) -> Self {
+        Self {
+            text,
+            items,
+            steps: MOST_STEPS,
+            has_process_id: items.iter().any(|item| {
+                matches!(
+                    item,
+                    Item::Field {
+                        field: Field::ProcessId,
+                        ..
+                    }
+                )
+            }),
+            fields: PrefixFields::default(),
+            found,
+        }
+    }
+
+    /// Reads from the byte `at` and the item `next` on; `false` when the search is over.
+    pub(super) fn run(&mut self, mut at: usize, mut next: usize) -> bool {
+        self.steps = self.steps.saturating_sub(1);
+        if self.steps == 0 {
+            return false;
+        }
+        let items = self.items;
+        while let Some(item) = items.get(next) {
+            next += 1;
+            at = match item {
+                Item::Literal(literal) => {
+                    if !self.bytes(at).starts_with(literal.as_bytes()) {
+                        return true;
+                    }
+                    at + literal.len()
+                }
+                Item::Field { field, width } => match field {
+                    Field::Quit => {
+                        // The prefix of a process without a client ends here. That of a client
+                        // goes on, be it with an application name that begins as a severity.
+                        let has_client = self.fields.remote.is_some_and(|name| !name.is_empty());
+                        if !has_client
+                            && self.text.get(at..).and_then(lexer::severity).is_some()
+                            && !(self.found)(&self.fields, at, items.len())
+                        {
+                            return false;
+                        }
+                        at
+                    }
+                    Field::Remote => return self.each_remote(at, *width, next),
+                    Field::Host { of_server } => {
+                        return self.each_host(at, *width, next, *of_server);
+                    }
+                    Field::User | Field::Database | Field::ApplicationName | Field::ServerText => {
+                        return self.each_name(at, *field, *width, next);
+                    }
+                    fixed => match self.fixed(at, *fixed, *width) {
+                        Some(end) => end,
+                        None => return true,
+                    },
+                },
+            };
+        }
+        (self.found)(&self.fields, at, next)
+    }
+
+    fn bytes(&self, at: usize) -> &'a [u8] {
+        self.text.as_bytes().get(at..).unwrap_or_default()
+    }
+
+    fn slice(&self, start: usize, end: usize) -> Option<&'a str> {
+        self.text.get(start..end)
+    }
+
+    /// A field that has one reading; the byte behind it.
+    fn fixed(&mut self, at: usize, field: Field, width: i32) -> Option<usize> {
+        let start = self.left_padding(at, width);
+        let bytes = self.bytes(start);
+        let run = |belongs: fn(u8) -> bool| bytes.iter().take_while(|byte| belongs(**byte)).count();
+        let digits = |byte: u8| byte.is_ascii_digit();
+        let length = match field {
+            Field::Seconds { .. } | Field::Milliseconds => {
+                let length = time_stamp::length(bytes, field == Field::Milliseconds)?;
+                if field != (Field::Seconds { of_session: true }) {
+                    self.fields.time = self.slice(start, start + length);
+                }
+                length
+            }
+            Field::Epoch => {
+                let length = run(|byte| byte.is_ascii_digit() || byte == b'.');
+                self.fields.time = Some(self.slice(start, start + length)?);
+                length
+            }
+            Field::ProcessId => {
+                let length = run(digits);
+                self.fields.backend_pid = Some(number(bytes.get(..length)?)?);
+                length
+            }
+            Field::Number => match bytes {
+                [b'-', rest @ ..] => 1 + rest.iter().take_while(|byte| digits(**byte)).count(),
+                _ => run(digits),
+            },
+            Field::SqlState => {
+                let length = run(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
+                self.fields.sql_state = Some(self.slice(start, start + length)?);
+                if length != 5 {
+                    return None;
+                }
+                length
+            }
+            Field::SessionId => {
+                let length = run(|byte| byte.is_ascii_hexdigit() || byte == b'.');
+                let (_, pid) = self.slice(start, start + length)?.split_once('.')?;
+                let pid = u32::from_str_radix(pid, 16).ok()?;
+                if !self.has_process_id {
+                    self.fields.backend_pid = Some(pid);
+                }
+                length
+            }
+            Field::VirtualTransaction => run(|byte| byte.is_ascii_digit() || byte == b'/'),
+            _ => 0,
+        };
+        Some(self.right_padding(at, start + length, width))
+    }
+
+    /// Behind the spaces that `%10u` puts in front.
+    fn left_padding(&self, at: usize, width: i32) -> usize {
+        if width <= 0 {
+            return at;
+        }
+        let spaces = self.bytes(at).iter().take_while(|byte| **byte == b' ');
+        at + spaces.count()
+    }
+
+    /// Behind the spaces that `%-10u` puts behind a field from `at` to `end`.
+    fn right_padding(&self, at: usize, end: usize, width: i32) -> usize {
+        let Some(wanted) = width
+            .checked_neg()
+            .and_then(|width| usize::try_from(width).ok())
+        else {
+            return end;
+        };
+        let missing = wanted.saturating_sub(end - at);
+        let spaces = self.bytes(end).iter().take(missing);
+        end + spaces.take_while(|byte| **byte == b' ').count()
+    }
+
+    /// `%r`: `host(port)`, `[local]`, `???(???)`, or nothing for a process without a client.
+    fn each_remote(&mut self, at: usize, width: i32, next: usize) -> bool {
+        let start = self.left_padding(at, width);
+        let bytes = self.bytes(start);
+        if bytes.starts_with(LOCAL.as_bytes()) {
+            return self.remote(
+                at,
+                start,
+                start + LOCAL.len(),
+                Some(LOCAL),
+                None,
+                width,
+                next,
+            );
+        }
+        // With `log_hostname`, a name from the DNS can hold a parenthesis itself; no blank.
+        let mut open = 0;
+        while let Some(step) = bytes.get(open..).and_then(|rest| memchr2(b'(', b' ', rest)) {
+            open += step;
+            if bytes.get(open) == Some(&b' ') || open > LONGEST_HOST {
+                break;
+            }
+            open += 1;
+            let behind = bytes.get(open..).unwrap_or_default();
+            let Some((port, length)) = port(behind) else {
+                continue;
+            };
+            let host = self.slice(start, start + open - 1);
+            let host = host.filter(|host| *host != "???");
+            let end = start + open + length;
+            if !self.remote(at, start, end, host, port, width, next) {
+                return false;
+            }
+        }
+        self.remote(at, start, start, None, None, width, next)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one field")]
+    fn remote(
+        &mut self,
+        at: usize,
+        start: usize,
+        end: usize,
+        host: Option<&'a str>,
+        port: Option<u16>,
+        width: i32,
+        next: usize,
+    ) -> bool {
+        self.fields.remote = self.slice(start, end);
+        self.fields.host = host;
+        self.fields.port = port;
+        let end = self.right_padding(at, end, width);
+        self.run(end, next)
+    }
+
+    /// `%h` and `%L`: an address, a host name, `[local]`, or nothing. An IPv6 address can hold the
+    /// literal behind it.
+    fn each_host(&mut self, at: usize, width: i32, next: usize, of_server: bool) -> bool {
+        let start = self.left_padding(at, width);
+        let bytes = self.bytes(start);
+        let longest = memchr(b' ', bytes).unwrap_or(bytes.len()).min(LONGEST_HOST);
+        let keep = of_server || self.fields.remote.is_some();
+        let before = self.fields;
+        self.each_end(start, longest, next, |search, end| {
+            if !keep {
+                let host = search.slice(start, end);
+                search.fields.remote = host;
+                search.fields.host = host.filter(|host| !host.is_empty() && *host != "???");
+            }
+            let end = search.right_padding(at, end, width);
+            let wants_more = search.run(end, next);
+            search.fields.remote = before.remote;
+            wants_more
+        })
+    }
+
+    /// `%u`, `%d`, `%a`, `%b`, `%i`: any text.
+    fn each_name(&mut self, at: usize, field: Field, width: i32, next: usize) -> bool {
+        let padding = usize::try_from(width.unsigned_abs()).unwrap_or(0);
+        let longest = if field == Field::ApplicationName {
+            longest_application_name(self.bytes(at)) + padding
+        } else {
+            3 * LONGEST_NAME + padding
+        };
+        self.each_end(at, longest, next, |search, end| {
+            let Some(name) = search.slice(at, end).map(|name| unpadded(name, width)) else {
+                return true;
+            };
+            match field {
+                Field::User => search.fields.user = Some(name),
+                Field::Database => search.fields.database = Some(name),
+                Field::ApplicationName => search.fields.application_name = Some(name),
+                _ => {}
+            }
+            let possible = field == Field::ApplicationName || names::is_name(name);
+            !possible || search.run(end, next)
+        })
+    }
+
+    /// Calls `visit` with every byte, at most `longest` behind `start`, where the literal behind a
+    /// field stands; without a literal, with every byte.
+    fn each_end(
+        &mut self,
+        start: usize,
+        longest: usize,
+        next: usize,
+        mut visit: impl FnMut(&mut Self, usize) -> bool,
+    ) -> bool {
+        let bytes = self.bytes(start);
+        let items = self.items;
+        let literal = match items.get(next) {
+            Some(Item::Literal(literal)) => literal.as_bytes(),
+            _ => &[],
+        };
+        let Some(first) = literal.first() else {
+            return (0..=longest.min(bytes.len())).all(|length| visit(self, start + length));
+        };
+        let window = bytes.get(..=longest).unwrap_or(bytes);
+        for length in memchr_iter(*first, window) {
+            let found = bytes
+                .get(length..)
+                .is_some_and(|rest| rest.starts_with(literal));
+            if found && !visit(self, start + length) {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+const LOCAL: &str = "[local]";
+
+/// `1234)` or `???)`: the port and how many bytes it takes up.
+fn port(bytes: &[u8]) -> Option<(Option<u16>, usize)> {
+    if bytes.starts_with(b"???)") {
+        return Some((None, 4));
+    }
+    let digits = bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let port = u16::try_from(number(bytes.get(..digits)?)?).ok()?;
+    (bytes.get(digits) == Some(&b')')).then_some((Some(port), digits + 1))
+}
+
+/// A decimal number of ten digits at most.
+fn number(digits: &[u8]) -> Option<u32> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u32, |number, digit| {
+        number.checked_mul(10)?.checked_add(u32::from(digit - b'0'))
+    })
+}
+
+/// A padded name, without the spaces that `%10u` puts in front and `%-10u` behind.
+fn unpadded(name: &str, width: i32) -> &str {
+    if width == 0 || usize::try_from(width.unsigned_abs()) != Ok(name.len()) {
+        name
+    } else if width < 0 {
+        name.trim_end_matches(' ')
+    } else {
+        name.trim_start_matches(' ')
+    }
+}
+
+/// How many bytes an application name can take up. It is printable ASCII; PostgreSQL 16 and newer
+/// write any other byte as `\xNN` (`pg_clean_ascii`), after cutting the name.
+fn longest_application_name(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    for _ in 0..LONGEST_NAME {
+        rest = match rest {
+            [b'\\', b'x', high, low, rest @ ..]
+                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+            {
+                rest
+            }
+            [b' '..=b'~', rest @ ..] => rest,
+            _ => break,
+        };
+    }
+    bytes.len() - rest.len()
+}

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Deploys both examples to a local AWS, and follows real PostgreSQL log lines through them to a local Slack.
+#
+#   [BOOTSTRAP=target/release/bootstrap] [LAMBDA_ZIP=result/lambda.zip] [SCRATCH=target/deployment] tests/deployment/run.sh
+#
+# BOOTSTRAP   the function built for this machine; without it the zip's own is started, which needs an arm64 machine
+# LAMBDA_ZIP  what is deployed
+# SCRATCH     where it writes: run/, made anew each time, and venv/, which is kept
+#
+# Needs: Terraform >= 1.11, Python 3 with venv, git, zip. Takes about five minutes.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../.."
+
+fail() {
+  printf '%s\n' "$*" >&2
+  exit 1
+}
+for tool in terraform python3 git zip; do
+  command -v "$tool" >/dev/null || fail "tests/deployment/run.sh needs $tool; install it"
+done
+
+export LAMBDA_ZIP BOOTSTRAP SCRATCH
+LAMBDA_ZIP=$(realpath "${LAMBDA_ZIP:-result/lambda.zip}")
+[ -f "$LAMBDA_ZIP" ] || fail "no $LAMBDA_ZIP: build it with \`nix build .#lambda-zip\` or scripts/build-lambda.sh, or name it in LAMBDA_ZIP"
+BOOTSTRAP=${BOOTSTRAP:+$(realpath "$BOOTSTRAP")}
+[ -z "$BOOTSTRAP" ] || [ -x "$BOOTSTRAP" ] || fail "no $BOOTSTRAP: build it with \`cargo build --release --bin bootstrap\`"
+[ -n "$BOOTSTRAP" ] || [ "$(uname -m)" = aarch64 ] || fail "the zip's bootstrap is for arm64: name one for this machine in BOOTSTRAP"
+
+mkdir -p "${SCRATCH:=target/deployment}"
+venv=$(realpath "$SCRATCH")/venv
+SCRATCH=$(realpath "$SCRATCH")/run
+rm -rf "$SCRATCH"
+mkdir "$SCRATCH"
+[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+"$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
+
+eval "$("$here/terraform-mirror.sh" "$SCRATCH")"
+terraform -chdir=terraform init -backend=false -input=false -no-color >/dev/null
+"$venv/bin/python" "$here/test_filter_pattern.py"
+exec "$venv/bin/python" "$here/test_deployment.py"

@@ -1,0 +1,280 @@
+"""Both examples, from apply to the message in Slack and to destroy, on a local AWS. Started by run.sh."""
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import urllib.request
+import zipfile
+from pathlib import Path
+
+from checks import check, conclude
+from cloudwatch import LOGS, any_term, control_message, log_events, passes, payload
+from local_aws import LocalAws
+from local_services import Files, Slack, run_function, unpacked_bootstrap
+from terraform import REPOSITORY, outputs, stage, terraform, words
+
+LOG_GROUP = "/aws/rds/cluster/orders/postgresql"
+TOKEN = secrets.token_hex(12)  # what makes a webhook URL a secret
+
+
+def main():
+    lambda_zip, scratch = Path(os.environ["LAMBDA_ZIP"]), Path(os.environ["SCRATCH"])
+    stacks, slack = stage(scratch / "stacks"), Slack()
+    with open(scratch / "moto.log", "w") as log:
+        aws = LocalAws(free_port(), log)
+    try:
+        aws.client("logs").create_log_group(logGroupName=LOG_GROUP)  # which RDS has made
+        without_a_zip(stacks)
+        (stacks / "result").mkdir()
+        shutil.copy(lambda_zip, stacks / "result/lambda.zip")
+        faults_are_named(stacks)
+        function_logs = simple(stacks, aws, slack) + complete(stacks, aws, slack)
+        module_sources(stacks, scratch)
+        nothing_holds_the_webhook(stacks, function_logs)
+    finally:
+        aws.stop()
+
+
+def free_port():
+    with socket.socket() as any_port:
+        any_port.bind(("127.0.0.1", 0))
+        return any_port.getsockname()[1]
+
+
+# What plan refuses
+
+
+def without_a_zip(stacks):
+    simple = stacks / "examples/simple"
+    terraform(simple, "init")
+    status, output, _ = terraform(simple, "plan", log_group=LOG_GROUP)
+    check(
+        "without a zip, plan says how to get one",
+        status == 1 and "nix build .#lambda-zip" in words(output) and "scripts/build-lambda.sh" in words(output), output,
+    )
+
+
+def faults_are_named(stacks):
+    own = stacks / "examples/own"
+    own.mkdir()
+    (own / "main.tf").write_text("""
+        variable "rules" { type = any }
+        module "audit" {
+          source       = "../../terraform"
+          log_groups   = { orders = "/aws/rds/cluster/orders/postgresql" }
+          lambda_zip   = "${path.module}/../../result/lambda.zip"
+          notification = { rules = var.rules }
+        }
+    """)
+    terraform(own, "init")
+    rules = [{"when": {}, "then": "ignore"}, {"when": {"user": ["x"], "hosts": ["db.example"]}, "then": "drop"}]
+    status, output, _ = terraform(own, "plan", rules=json.dumps(rules))
+    named = ['rules[1]: when has no key "user"', 'when.hosts: "db.example" is not an address', "then must be \"ignore\""]
+    each = all(name in words(output) for name in named)
+    check("plan names each fault of the rules, with the rule", status == 1 and each, output)
+
+    many = [{"when": {"users": [f"service_{number:03}"]}, "then": "ignore"} for number in range(90)]
+    status, output, _ = terraform(own, "plan", rules=json.dumps(many))
+    size = f"RULES takes {len(json.dumps(many, separators=(',', ':')))} characters"
+    check("plan refuses rules too large for Lambda, and names their size", status == 1 and size in words(output), output)
+
+
+# Deployment
+
+
+def apply(name, stack, **variables):
+    terraform(stack, "init")
+    status, output, seconds = terraform(stack, "apply", "-auto-approve", **variables)
+    if not check(f"{name}: apply, {seconds:.0f} s", status == 0, output):
+        conclude()
+    empty_plan(name, stack, **variables)
+
+
+def empty_plan(name, stack, **variables):
+    status, output, seconds = terraform(stack, "plan", "-detailed-exitcode", "-out=plan", **variables)
+    check(f"{name}: the next plan is empty, {seconds:.0f} s", status == 0, output)
+    terraform(stack, "show", "-json", "plan")
+
+
+def destroy(name, stack, aws, left, **variables):
+    status, output, seconds = terraform(stack, "destroy", "-auto-approve", **variables)
+    check(f"{name}: destroy, {seconds:.0f} s", status == 0, output)
+    contents = aws.contents()
+    check(f"{name}: destroy leaves nothing", contents == left, contents)
+
+
+def webhook(slack, channel):
+    return f"http://{slack.address}/services/{channel}/{TOKEN}"
+
+
+def deployed(name, stacks, aws):
+    """Program and configuration of the function, and the filter before it, taken out of the local AWS."""
+    function = aws.client("lambda").get_function(FunctionName="aurora-connection-audit")
+    configuration, given = function["Configuration"], stacks / "result/lambda.zip"
+    code = urllib.request.urlopen(function["Code"]["Location"]).read()
+    check(f"{name}: the zip is deployed", code == given.read_bytes() and configuration["CodeSha256"] == sha256_base64(code))
+    with zipfile.ZipFile(given) as archive:
+        check(f"{name}: the zip holds bootstrap and nothing else", archive.namelist() == ["bootstrap"], archive.namelist())
+    [subscription] = aws.subscription_filters(LOG_GROUP)
+    check(f"{name}: the subscription goes to the function", subscription["destinationArn"] == configuration["FunctionArn"])
+    bootstrap = os.environ.get("BOOTSTRAP") or unpacked_bootstrap(given, stacks)
+    return bootstrap, configuration, any_term(subscription["filterPattern"])
+
+
+def sha256_base64(data):
+    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+
+
+def deliver(function, aws, filtered=True):
+    """Real PostgreSQL lines, through the subscription's filter, to the function. Returns what it answered and logged."""
+    bootstrap, configuration, terms = function
+    events = [event for event in real_log_events() if passes(terms, event) or not filtered]
+    payloads = [control_message(), payload(LOG_GROUP, events)]
+    return run_function(bootstrap, configuration, aws.environment, payloads)
+
+
+# Server processes in the log: two sessions of app_user, the second with TLS; rdsadmin; an unknown role; a client that
+# pg_hba.conf turns away; a superuser; a session that runs statements, with forged lines and failures among them.
+BACKENDS = ("4236", "4254", "4246", "4294", "4300", "5485", "5583")
+
+
+def real_log_events():
+    events = log_events(LOGS / "15/rds-default/postgresql.log")
+    return [event for event in events if any(f":[{pid}]:" in event.split("\n")[0] for pid in BACKENDS)]
+
+
+def texts(slack, channel):
+    """All words of the messages that arrived by a channel's webhook."""
+    return [json.dumps(message, ensure_ascii=False) for path, message in slack.posts if path == f"/services/{channel}/{TOKEN}"]
+
+
+def simple(stacks, aws, slack):
+    stack = stacks / "examples/simple"
+    before = aws.contents()
+    apply("simple", stack, log_group=LOG_GROUP)
+
+    function = deployed("simple", stacks, aws)
+    answers, empty_log = deliver(function, aws)
+    kind, said = answers[-1]
+    check(
+        "simple: with an empty secret the function does not start, and says why",
+        kind == "init/error" and "put-secret-value" in said, (answers, empty_log),
+    )
+
+    _, secret_arn, _ = terraform(stack, "output", "-raw", "slack_webhook_secret_arn")
+    aws.client("secretsmanager").put_secret_value(SecretId=secret_arn.strip(), SecretString=webhook(slack, "all"))
+    answers, log = deliver(function, aws)
+    check("simple: every batch is answered", [kind for kind, _ in answers] == ["response", "response"], (answers, log))
+    [message] = texts(slack, "all") or [""]
+    check("simple: one message, in Japanese, with the cluster's name", "orders" in message and "接続" in message, message)
+    for name in ("app_user", "no_such_role", "postgres", "10.0.1.23", "10.0.9.23"):
+        check(f"simple: the message names {name}", name in message, message)
+    check("simple: RDS's own user is not reported", "PostgreSQL JDBC Driver" not in message, message)
+
+    deliver(function, aws, filtered=False)
+    check("simple: without the filter the message is the same", texts(slack, "all") == [message, message], texts(slack, "all"))
+
+    empty_plan("simple, with the secret filled", stack, log_group=LOG_GROUP)
+    destroy("simple", stack, aws, before, log_group=LOG_GROUP)
+    return [empty_log, log]
+
+
+def complete(stacks, aws, slack):
+    stack = stacks / "examples/complete"
+    aws.client("logs").delete_log_group(logGroupName=LOG_GROUP)  # this stack makes the clusters, too
+    before = aws.contents()
+    webhooks = json.dumps({channel: webhook(slack, channel) for channel in ("default", "dba", "security")})
+    variables = {"slack_webhooks": webhooks, "region": aws.environment["AWS_REGION"]}
+    apply("complete", stack, **variables)
+
+    answers, log = deliver(deployed("complete", stacks, aws), aws)
+    check("complete: every batch is answered", [kind for kind, _ in answers] == ["response", "response"], (answers, log))
+    arrived = {channel: texts(slack, channel) for channel in ("default", "dba", "security")}
+    check("complete: one message for each channel", all(len(messages) == 1 for messages in arrived.values()), arrived)
+    default, dba, security = ("".join(messages) for messages in arrived.values())
+    check("complete: app_user is reported to default", "app_user" in default and "no_such_role" not in default, default)
+    check("complete: postgres is reported to dba", "pglogs_admin" in dba and "app_user" not in dba, dba)
+    check("complete: refusals are reported to security", "no_such_role" in security and "10.0.9.23" in security, security)
+    check("complete: what a rule ignores is reported to nobody", "JDBC" not in default + dba + security, arrived)
+
+    destroy("complete", stack, aws, before, **variables)
+    return [log]
+
+
+# Sources
+
+
+def module_sources(stacks, scratch):
+    """A relative path is what the examples use; here git, and a release archive with the zip inside."""
+    repository, release = scratch / "repository", scratch / "release"
+    shutil.copytree(stacks / "terraform", repository / "terraform", ignore=shutil.ignore_patterns(".terraform*"))
+    for arguments in (["init", "-q"], ["add", "."], [*AUTHOR, "commit", "-qm", "Release"], ["tag", "v1"]):
+        subprocess.run(["git", *arguments], cwd=repository, check=True)
+    planned("git", scratch, f"git::file://{repository}//terraform?ref=v1", f'lambda_zip = "{stacks}/result/lambda.zip"')
+
+    release.mkdir()
+    first, second = release / "module.zip", release / "again.zip"
+    for archive in (first, second):
+        subprocess.run([REPOSITORY / "scripts/module-archive.sh", archive, stacks / "result/lambda.zip"], check=True)
+        os.utime(stacks / "result/lambda.zip")
+    check("the release archive is the same each time", first.read_bytes() == second.read_bytes())
+    url = f"http://{Files(release).address}/module.zip?checksum=sha256:"
+    planned("release archive", scratch, url + hashlib.sha256(first.read_bytes()).hexdigest(), "")
+
+    status, output, _ = terraform(calling(scratch, "forged", url + "0" * 64, ""), "init")
+    check("a release archive with another checksum is refused", status == 1 and "Checksums did not match" in words(output), output)
+
+
+AUTHOR = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
+
+
+def calling(scratch, name, source, argument):
+    stack = scratch / f"source {name}"
+    stack.mkdir()
+    (stack / "main.tf").write_text(f"""
+        module "audit" {{
+          source     = "{source}"
+          log_groups = {{ orders = "{LOG_GROUP}" }}
+          {argument}
+        }}
+    """)
+    return stack
+
+
+def planned(name, scratch, source, argument):
+    stack = calling(scratch, name, source, argument)
+    initialised, output, _ = terraform(stack, "init")
+    status, plan, _ = terraform(stack, "plan")
+    check(f"as a module source: {name}", initialised == 0 and status == 0 and "11 to add" in plan, output + plan)
+
+
+# The secret
+
+
+def nothing_holds_the_webhook(stacks, function_logs):
+    """Searches state, plans, every output of Terraform and the function's log; plans are zip files."""
+    searched = [output.encode() for output in outputs] + [log.encode() for log in function_logs]
+    for file in stacks.rglob("*"):
+        if file.is_file() and ".terraform" not in file.parts:
+            searched.append(file.read_bytes())
+            if zipfile.is_zipfile(file):
+                with zipfile.ZipFile(file) as archive:
+                    searched += [archive.read(name) for name in archive.namelist()]
+    states = list(stacks.rglob("*.tfstate*"))
+    plans = list(stacks.rglob("plan"))
+    found = sum(TOKEN.encode() in text for text in searched)
+    check("the search sees what is in state", sum(b"aurora-connection-audit-slack-webhook-" in text for text in searched) >= 2)
+    check(
+        f"the webhook is in none of {len(searched)} files and outputs, {len(states)} states and {len(plans)} plans among them",
+        len(states) >= 4 and len(plans) == 2 and found == 0, f"found {found} times",
+    )
+
+
+if __name__ == "__main__":
+    main()
+    conclude()

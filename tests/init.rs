@@ -1,0 +1,212 @@
+//! The real `bootstrap` process before its first event: environment and secret.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::field_reassign_with_default,
+    reason = "tests may"
+)]
+
+mod support;
+
+use aurora_connection_audit::cli::local::{Local, Reply, WEBHOOK};
+use support::{Function, error_type, login, payload, webhook};
+
+/// Init fails by name; Lambda is told, and the log has one line about it.
+#[track_caller]
+fn assert_init_fails(script: impl FnOnce(&Local), name: &str, message: &str) {
+    let mut function = Function::start(script);
+    let report = function
+        .local
+        .init_error(support::PATIENCE)
+        .expect("no report of the init");
+    assert_eq!(error_type(&report), name);
+    assert_eq!(report.body["errorMessage"], message);
+    assert_eq!(function.exit_code(), Some(1));
+    assert_eq!(
+        function.log().matches("init failed").count(),
+        1,
+        "{}",
+        function.log()
+    );
+}
+
+#[test]
+fn the_request_for_the_secret_is_signed() {
+    let function = Function::start_with(
+        &[(
+            "SLACK_WEBHOOK_SECRET_ID",
+            "arn:aws:secretsmanager:eu-west-1:1:secret:a",
+        )],
+        |_| {},
+    );
+    assert!(function.local.first_poll(support::PATIENCE));
+    let request = &function.local.secret_requests()[0];
+    assert!(
+        request.contains("AWS4-HMAC-SHA256 Credential=local/"),
+        "{request}"
+    );
+    assert!(
+        request.contains("/eu-west-1/secretsmanager/aws4_request"),
+        "{request}"
+    );
+    assert!(
+        request.contains(
+            "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target"
+        ),
+        "{request}"
+    );
+    assert!(request.ends_with(r#"{"SecretId":"arn:aws:secretsmanager:eu-west-1:1:secret:a"}"#));
+}
+
+#[test]
+fn there_is_no_secret() {
+    assert_init_fails(
+        |local| {
+            let refusal = r#"{"__type": "ResourceNotFoundException", "Message": "Secrets Manager can't find the specified secret."}"#;
+            local.script_secrets([Reply::status(400, refusal)]);
+        },
+        "SecretsManager.NotFound",
+        "there is no secret of the name or ARN in SLACK_WEBHOOK_SECRET_ID in this account and region",
+    );
+}
+
+#[test]
+fn the_secret_is_not_filled_yet() {
+    assert_init_fails(
+        |local| {
+            let refusal = r#"{"__type": "ResourceNotFoundException", "Message": "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT"}"#;
+            local.script_secrets([Reply::status(400, refusal)]);
+        },
+        "SecretsManager.Empty",
+        "the secret holds no value yet; fill it with `aws secretsmanager put-secret-value --secret-id \"$SLACK_WEBHOOK_SECRET_ID\" --secret-string \"$WEBHOOK_URL\"`",
+    );
+}
+
+#[test]
+fn the_secret_is_not_ours_to_read() {
+    assert_init_fails(
+        |local| {
+            let refusal = r#"{"__type": "com.amazon.coral.service#AccessDeniedException", "Message": "User: x is not authorized to perform: secretsmanager:GetSecretValue"}"#;
+            local.script_secrets([Reply::status(400, refusal)]);
+        },
+        "SecretsManager.AccessDenied",
+        "the function's role may not call secretsmanager:GetSecretValue on the secret",
+    );
+}
+
+#[test]
+fn the_secret_cannot_be_decrypted() {
+    assert_init_fails(
+        |local| {
+            let refusal =
+                r#"{"__type": "AccessDeniedException", "Message": "Access to KMS is not allowed"}"#;
+            local.script_secrets([Reply::status(400, refusal)]);
+        },
+        "SecretsManager.Kms",
+        "the secret cannot be decrypted: the function's role needs kms:Decrypt on its KMS key, and the key must be enabled",
+    );
+}
+
+#[test]
+fn the_credentials_have_expired() {
+    assert_init_fails(
+        |local| {
+            let refusal = r#"{"__type": "ExpiredTokenException", "Message": "The security token included in the request is expired"}"#;
+            local.script_secrets([Reply::status(400, refusal)]);
+        },
+        "SecretsManager.ExpiredCredentials",
+        "the AWS credentials in the environment have expired",
+    );
+}
+
+#[test]
+fn the_secret_is_no_webhook() {
+    assert_init_fails(
+        |local| local.script_secrets([Reply::secret("xoxb-0123456789-secret")]),
+        "SecretsManager.NotAUrl",
+        "the secret's webhook for channel \"default\" is not an https URL",
+    );
+}
+
+#[test]
+fn secrets_manager_is_busy_and_then_not() {
+    let function = Function::start(|local| {
+        let busy = r#"{"__type": "ThrottlingException", "Message": "Rate exceeded"}"#;
+        local.script_secrets([
+            Reply::status(400, busy),
+            Reply::status(500, "{}"),
+            Reply::HangUp,
+            Reply::secret(&webhook(local, WEBHOOK)),
+        ]);
+    });
+    assert!(!function.invoke(&payload(&login("alice", 1))).failed);
+}
+
+#[test]
+fn the_environment_is_not_valid() {
+    const CANARY: &str = "https://hooks.slack.com/services/T0/B0/canary";
+    let rules = format!(r#"[{{"when": {{"hosts": ["{CANARY}"]}}, "then": "ignore"}}]"#);
+    let variables = [
+        ("SLACK_WEBHOOK_SECRET_ID", CANARY),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "ftp://canary"),
+        ("AWS_SECRET_ACCESS_KEY", ""),
+        ("LOG_LINE_PREFIX", "%t canary%!"),
+        ("CLUSTERS", r#"{"/aws/rds/cluster/a/postgresql": canary}"#),
+        ("NOTIFY_ON", "authorized,canary"),
+        ("RULES", &rules),
+        ("MESSAGE_LANGUAGE", "canary"),
+        ("MESSAGE_TIME_ZONE", "Canary/Island"),
+        ("METRICS_NAMESPACE", "AWS/canary"),
+    ];
+    let mut function = Function::start_with(&variables, |_| {});
+    let report = function
+        .local
+        .init_error(support::PATIENCE)
+        .expect("no report of the init");
+    assert_eq!(error_type(&report), "Config.Invalid");
+    assert_eq!(function.exit_code(), Some(1));
+    let message = report.body["errorMessage"].as_str().unwrap();
+    assert_eq!(
+        message.split("; ").collect::<Vec<_>>(),
+        [
+            "the environment is not valid",
+            "LOG_LINE_PREFIX: `%!` at byte 10 is not an escape of log_line_prefix",
+            "CLUSTERS: must be a JSON object of strings, from log group to the name to show (it is not at line 1, column 35)",
+            "NOTIFY_ON: must be a comma list of authorized, rejected, disconnected (entry 2 is none of them)",
+            "RULES: rule 1: when.hosts: entry 1: must be an IP address or CIDR block",
+            "MESSAGE_LANGUAGE: must be one of ja, en",
+            "MESSAGE_TIME_ZONE: must be a name of the IANA time zone database, as Asia/Tokyo",
+            "METRICS_NAMESPACE: must be 1 to 255 letters, digits, spaces or any of .-_/#: and begin with neither AWS/ nor a colon",
+            "SLACK_WEBHOOK_SECRET_ID: holds a URL (it must be the ARN or name of the secret that holds the webhook's URL)",
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER: must be an https URL, or an http URL of this machine",
+            "AWS_SECRET_ACCESS_KEY: is not set (it must be the function's credentials, which Lambda sets)",
+        ]
+    );
+    let log = function.log();
+    assert!(!log.to_lowercase().contains("canary"), "{log}");
+    assert_eq!(log.lines().count(), 1, "{log}");
+}
+
+#[test]
+fn no_secret_reaches_the_log() {
+    let path = "/services/T0/B0/canary";
+    for log_level in ["TRACE", "DEBUG"] {
+        let variables = [
+            ("AWS_LAMBDA_LOG_LEVEL", log_level),
+            ("RUST_LOG", "trace"),
+            ("AWS_SECRET_ACCESS_KEY", "canary-key"),
+            ("AWS_SESSION_TOKEN", "canary-token"),
+        ];
+        let function = Function::start_with(&variables, |local| {
+            local.script_secrets([Reply::secret(&webhook(local, path))]);
+            local.script_slack(path, [Reply::status(500, ""), Reply::HangUp]);
+            local.script_slack(path, [Reply::status(404, "no_service")]);
+        });
+        assert!(function.invoke(&payload(&login("alice", 1))).failed);
+        let log = function.log_with("Slack.NoService");
+        assert!(log.contains("Slack.NoService"), "{log}");
+        assert!(!log.contains("canary"), "{log}");
+    }
+}
