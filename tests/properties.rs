@@ -6,7 +6,7 @@
 //!   it is wrong;
 //! - every line that reports an event is reported, except that a FATAL that names nobody may be
 //!   reported as suspicious, and a DETAIL may be lost, where names imitate records;
-//! - a name is unknown only when it is `[unknown]`, when the message names nobody and the prefix
+//! - a name is unknown only when it is like `[unknown]`, when the message names nobody and the prefix
 //!   can be read in several ways, or when the prefix has no names and the message can be.
 //! - encryption is as it was, unless an application name on a connection in plain text imitates
 //!   ` SSL enabled (…)` or ` GSS (…)`: the line is then the same, to the byte, as that of an
@@ -198,7 +198,7 @@ impl Log {
             match ours {
                 Some(ours) => check(expected && *ours == name, what),
                 None => check(
-                    !expected || ambiguous || name == "[unknown]",
+                    !expected || ambiguous || is_bracketed(&name),
                     &format!("{what} not known"),
                 ),
             }
@@ -511,6 +511,11 @@ impl Forgery {
         let name = |name: &str| cut(if name.is_empty() { "x" } else { name }.as_bytes()).to_vec();
         (name(user), name(database))
     }
+}
+
+/// `[unknown]` and its translations stand for no name, though a name can be such.
+fn is_bracketed(name: &str) -> bool {
+    name.starts_with('[') && name.ends_with(']')
 }
 
 /// What ends the value of `escape` in the prefix.

@@ -348,6 +348,7 @@ impl<'a> Reader<'a, '_> {
     fn garbage(&mut self, segment: &Segment<'a>, head: &Head<'a>, misread: bool) {
         self.garbage_until = self.names_end(segment, head);
         self.announced.end = End::Garbage;
+        self.last_event = None;
         self.announced.garble(&head.fields());
         if !looks_like_connection(self.segments.text(segment.start, segment.end)) {
             return;
