@@ -31,7 +31,7 @@ fuzz_target!(|data: &[u8]| {
 
     let reading = read(&text, &prefix, &mut Announced::default());
     check(&text, &reading);
-    check_announcements(&reading.events);
+    check_announcements(setting, &reading.events);
     let again = read(&text, &prefix, &mut Announced::default());
     assert_eq!(reading, again, "the same text, read twice");
     check_connections(reading.events);
@@ -100,13 +100,14 @@ fn check_event(event: &ConnectionEvent<'_>) {
     assert_eq!(has_reason, event.reason.is_some(), "{event:?}");
 }
 
-/// Without a `connection received` line for its process, nothing is announced.
-fn check_announcements(events: &[ConnectionEvent<'_>]) {
+/// Without a `connection received` line for its process, and for its client where every line names
+/// the client, nothing is announced.
+fn check_announcements(setting: &str, events: &[ConnectionEvent<'_>]) {
     for (index, event) in events.iter().enumerate().filter(|(_, event)| event.announced) {
         let announces = |earlier: &ConnectionEvent<'_>| {
             earlier.kind == Kind::Received
                 && (earlier.backend_pid == event.backend_pid || event.backend_pid.is_none())
-                && (earlier.host == event.host || event.host.is_none())
+                && (earlier.host == event.host || !setting.contains("%r"))
         };
         assert!(
             events[..=index].iter().any(announces),
