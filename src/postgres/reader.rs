@@ -240,7 +240,9 @@ impl<'a> Reader<'a, '_> {
         let event = &mut record.event;
         event.offset = start;
         event.time = self.time(&record.prefix);
-        event.announced = announced || event.kind == Kind::Received;
+        // What begins a text may be the rest of a record in the text before it.
+        let whole = named || start > 0;
+        event.announced = announced && whole || event.kind == Kind::Received;
         match event.kind {
             Kind::RejectionDetail => {
                 let is_of = |last: &ConnectionEvent<'_>| {
