@@ -221,12 +221,14 @@ impl LogLinePrefix {
     }
 
     /// Offers every reading of `record`, which begins with `head`, until `visit` returns `false`.
+    /// Returns where its names end at the latest: if that is the end of `record`, a longer one
+    /// could have more readings.
     pub fn readings<'a>(
         &self,
         record: &'a str,
         head: &Head<'a>,
         visit: &mut impl FnMut(LogLine<'a, '_>) -> bool,
-    ) {
+    ) -> usize {
         let mut search = Search::new(record, &self.items, |prefix, at, _| {
             let Some((severity, message)) = record.get(at..).and_then(lexer::severity) else {
                 return true;
@@ -239,6 +241,7 @@ impl LogLinePrefix {
         });
         search.fields = head.fields;
         search.run(head.length, head.next_item);
+        search.names_end
     }
 
     /// Bytes from the end of the head to the end of the last name, at most, when a byte of a name

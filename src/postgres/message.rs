@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use memchr::{memchr, memchr2, memrchr_iter};
+use memchr::{memchr, memrchr_iter};
 
 use super::connection::{ConnectionEvent, Encryption, Kind};
 use super::lexer::{self, Opening, Severity};
@@ -114,25 +114,29 @@ fn host_and_port<'a>(
     text: &'a str,
     prefix: &PrefixFields<'a>,
 ) -> Option<(Option<&'a str>, Option<u16>)> {
-    let (host, port) = match split_once(text, b' ') {
-        Some((host, rest)) => (host, Some(rest.strip_prefix("port=")?)),
-        None => (text, None),
-    };
-    if host.is_empty() || memchr2(b'\n', b'\t', host.as_bytes()).is_some() {
+    // The prefix tells where the host ends, unless it has none.
+    let written = prefix.remote.map(|_| prefix.host.unwrap_or(NO_HOST));
+    let (host, rest) = match written {
+        Some(host) => text.strip_prefix(host).map(|rest| (host, rest)),
+        None => text.split_at_checked(memchr(b' ', text.as_bytes()).unwrap_or(text.len())),
+    }?;
+    if host.is_empty() || host.bytes().any(|byte| matches!(byte, b'\n' | b'\t')) {
         return None;
     }
-    let number = match port {
-        None | Some("???") => None,
+    let port = match rest.strip_prefix(" port=") {
+        Some("???") => None,
         Some(digits) => Some(digits.parse::<u16>().ok()?),
+        None if rest.is_empty() => None,
+        None => return None,
     };
-    let host = Some(host).filter(|host| *host != "???");
-    let agrees = match prefix.remote {
-        None => true,
-        Some(remote) if remote.ends_with(')') => prefix.host == host && prefix.port == number,
-        Some(_) => prefix.host == host,
-    };
-    agrees.then_some((host, number))
+    let names_port = prefix.remote.is_some_and(|remote| remote.ends_with(')'));
+    let agrees = !names_port || prefix.port == port;
+    let host = Some(host).filter(|host| *host != NO_HOST);
+    agrees.then_some((host, port))
 }
+
+/// What PostgreSQL writes for a host, or port, that it cannot tell.
+const NO_HOST: &str = "???";
 
 /// `identity="%s" method=%s (%s:%d)` or `user="%s" method=%s (%s:%d)`, behind the first quote.
 fn authenticated<'a>(

@@ -1,6 +1,6 @@
 //! The search for every way to read a prefix.
 
-use memchr::{memchr, memchr_iter, memchr2};
+use memchr::{memchr, memchr_iter};
 
 use super::lexer;
 use super::log_line_prefix::{Field, Item, PrefixFields};
@@ -19,6 +19,8 @@ pub(super) struct Search<'a, 'p, F> {
     text: &'a str,
     items: &'p [Item],
     steps: u32,
+    /// Where the last name that was looked for ends at the latest.
+    pub(super) names_end: usize,
     pub(super) fields: PrefixFields<'a>,
     found: F,
 }
@@ -32,6 +34,7 @@ where
             text,
             items,
             steps: MOST_STEPS,
+            names_end: 0,
             fields: PrefixFields::default(),
             found,
         }
@@ -48,7 +51,7 @@ where
             next += 1;
             at = match item {
                 Item::Literal(literal) => {
-                    if !self.bytes(at).starts_with(literal.as_bytes()) {
+                    if !begins(self.bytes(at), literal.as_bytes()) {
                         return true;
                     }
                     at + literal.len()
@@ -106,8 +109,8 @@ where
                 length
             }
             Field::ProcessId => {
-                let length = run(digits);
-                self.fields.backend_pid = Some(number(bytes.get(..length)?)?);
+                let (pid, length) = number(bytes)?;
+                self.fields.backend_pid = Some(pid);
                 length
             }
             Field::Number => match bytes {
@@ -176,7 +179,10 @@ where
         }
         // With `log_hostname`, a name from the DNS can hold a parenthesis itself; no blank.
         let mut open = 0;
-        while let Some(step) = bytes.get(open..).and_then(|rest| memchr2(b'(', b' ', rest)) {
+        while let Some(step) = bytes
+            .get(open..)
+            .and_then(|rest| rest.iter().position(|byte| matches!(byte, b'(' | b' ')))
+        {
             open += step;
             if bytes.get(open) == Some(&b' ') || open > LONGEST_HOST {
                 break;
@@ -269,25 +275,44 @@ where
         mut visit: impl FnMut(&mut Self, usize) -> bool,
     ) -> bool {
         let bytes = self.bytes(start);
+        self.names_end = self.names_end.max(start + longest);
         let items = self.items;
         let literal = match items.get(next) {
             Some(Item::Literal(literal)) => literal.as_bytes(),
             _ => &[],
         };
-        let Some(first) = literal.first() else {
+        let Some((offset, rarest)) = rarest(literal) else {
             return (0..=longest.min(bytes.len())).all(|length| visit(self, start + length));
         };
-        let window = bytes.get(..=longest).unwrap_or(bytes);
-        for length in memchr_iter(*first, window) {
+        let from = bytes.get(offset..).unwrap_or_default();
+        let window = from.get(..=longest).unwrap_or(from);
+        for length in memchr_iter(rarest, window) {
             let found = bytes
                 .get(length..)
-                .is_some_and(|rest| rest.starts_with(literal));
+                .is_some_and(|rest| begins(rest, literal));
             if found && !visit(self, start + length) {
                 return false;
             }
         }
         true
     }
+}
+
+/// `starts_with` for a few bytes, without the call of `memcmp`.
+fn begins(bytes: &[u8], literal: &[u8]) -> bool {
+    let start = bytes.get(..literal.len());
+    start.is_some_and(|start| start.iter().zip(literal).all(|(byte, other)| byte == other))
+}
+
+/// The byte of a literal that log lines hold least often, and where it stands.
+fn rarest(literal: &[u8]) -> Option<(usize, u8)> {
+    let common = |byte: u8| match byte {
+        b':' | b' ' | b'=' | b',' | b'.' => 2,
+        byte if byte.is_ascii_alphanumeric() => 1,
+        _ => 0,
+    };
+    let bytes = literal.iter().copied().enumerate();
+    bytes.min_by_key(|(_, byte)| common(*byte))
 }
 
 const LOCAL: &str = "[local]";
@@ -297,22 +322,23 @@ fn port(bytes: &[u8]) -> Option<(Option<u16>, usize)> {
     if bytes.starts_with(b"???)") {
         return Some((None, 4));
     }
-    let digits = bytes
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    let port = u16::try_from(number(bytes.get(..digits)?)?).ok()?;
+    let (port, digits) = number(bytes)?;
+    let port = u16::try_from(port).ok()?;
     (bytes.get(digits) == Some(&b')')).then_some((Some(port), digits + 1))
 }
 
-/// A decimal number of ten digits at most.
-fn number(digits: &[u8]) -> Option<u32> {
-    if digits.is_empty() {
-        return None;
+/// The decimal number at the start of `bytes`, and how many digits it has.
+fn number(bytes: &[u8]) -> Option<(u32, usize)> {
+    let mut number = 0_u64;
+    let mut digits = 0;
+    for byte in bytes.iter().take_while(|byte| byte.is_ascii_digit()) {
+        number = 10 * number + u64::from(byte - b'0');
+        digits += 1;
+        if number > u64::from(u32::MAX) {
+            return None;
+        }
     }
-    digits.iter().try_fold(0_u32, |number, digit| {
-        number.checked_mul(10)?.checked_add(u32::from(digit - b'0'))
-    })
+    (digits > 0).then_some((u32::try_from(number).ok()?, digits))
 }
 
 /// A padded name, without the spaces that `%10u` puts in front and `%-10u` behind.

@@ -6,6 +6,7 @@
 //! fits PostgreSQL's format, when its names stand in the message as in the prefix, and when its
 //! client and process were announced together by `connection received`.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use memchr::memchr;
@@ -101,21 +102,24 @@ impl<'a> Reader<'a, '_> {
             self.stray_lines(segment);
             return;
         };
-        let mut misread = false;
-        match self.record(segment, head, &mut misread) {
-            Some(record) => {
-                let text = self.segments.drop_next(segment, record.joined);
-                self.reading.counts.records += 1;
-                let events = self.reading.events.len();
-                self.take(segment.start, text, record);
-                self.announced.end = if self.reading.events.len() > events {
-                    End::Event
-                } else {
-                    End::Record
-                };
-            }
-            None => self.garbage(segment, head, misread),
+        let mut best = None;
+        let misread = self.record(segment, head, &mut best);
+        let Some(record) = &mut best else {
+            self.garbage(segment, head, misread);
+            return;
+        };
+        let text = self.segments.drop_next(segment, record.joined);
+        self.reading.counts.records += 1;
+        let events = self.reading.events.len();
+        if self.is_event(segment.start, text, record) {
+            let event = best.map(|record| record.event);
+            self.reading.events.extend(event);
         }
+        self.announced.end = if self.reading.events.len() > events {
+            End::Event
+        } else {
+            End::Record
+        };
     }
 
     /// Lines that no record stands before: the rest of a record in the last batch, part of a
@@ -139,33 +143,30 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// The record that starts with `segment`: one segment, or as many as begin where names of its
-    /// prefix can still stand. `misread` tells that readings were found, all of them wrong.
+    /// prefix can still stand. Returns whether wrong readings were found.
     fn record(
         &mut self,
         segment: &Segment<'a>,
         head: &Head<'a>,
-        misread: &mut bool,
-    ) -> Option<Record<'a>> {
-        let mut best = None;
+        best: &mut Option<Record<'a>>,
+    ) -> bool {
+        let mut misread = false;
         let mut end = segment.end;
         for joined in 0.. {
             let text = self.segments.text(segment.start, end);
-            self.prefix.readings(text, head, &mut |line| {
-                let record = self.reading(&line, joined);
-                *misread |= record.said == Said::Contradiction;
-                keep_better(&mut best, record);
+            let names_end = self.prefix.readings(text, head, &mut |line| {
+                misread |= !self.reading(&line, joined, best);
                 true
             });
-            if is_final(best.as_ref()) {
+            if names_end < text.len() || is_final(best.as_ref()) {
                 break;
             }
-            let names_end = self.names_end(segment, head);
-            match self.segments.peek(joined) {
-                Some(next) if next.start < names_end => end = next.end,
-                _ => break,
-            }
+            let Some(next) = self.segments.peek(joined) else {
+                break;
+            };
+            end = next.end;
         }
-        best
+        misread
     }
 
     /// Where the last name in the prefix of `segment` ends at the latest.
@@ -176,10 +177,15 @@ impl<'a> Reader<'a, '_> {
         segment.start + head.length() + self.prefix.longest_names(widest)
     }
 
-    /// What `line` says, held against what its backend said before.
-    fn reading(&self, line: &LogLine<'a, '_>, joined: usize) -> Record<'a> {
+    /// Reads `line` into `best` if that makes it better; `false` when the line cannot be right.
+    fn reading(
+        &self,
+        line: &LogLine<'a, '_>,
+        joined: usize,
+        best: &mut Option<Record<'a>>,
+    ) -> bool {
         let client = self.announced.client(line.prefix);
-        let mut record = Record {
+        let blank = Record {
             said: Said::Nothing,
             event: ConnectionEvent::of_kind(Kind::Suspicious),
             prefix: *line.prefix,
@@ -187,33 +193,37 @@ impl<'a> Reader<'a, '_> {
             claim: self.announced.claim(client, line.prefix.backend_pid),
             joined,
         };
-        let known = match record.claim {
-            Claim::Announced { known, .. } => known,
-            _ => Known::default(),
+        let Some(best) = best else {
+            let first = best.insert(blank);
+            let is_possible = first.read(line);
+            if !is_possible {
+                *best = None;
+            }
+            return is_possible;
         };
-        record.said = message::read(line, known, &mut record.event);
-        if record.said == Said::Event && record.event.kind == Kind::Received {
-            // Clients come with ports, and backends with process ids, that others had before.
-            record.claim = Claim::Unannounced;
-        } else if record.claim == Claim::False
-            || !known.allows(line.prefix.user, line.prefix.database)
-        {
-            record.said = Said::Contradiction;
+        let mut other = blank;
+        let is_possible = other.read(line);
+        if is_possible {
+            best.keep_better(other);
         }
-        record
+        is_possible
     }
 
-    fn take(&mut self, start: usize, text: &'a str, record: Record<'a>) {
+    /// Takes note of `record`; is it an event to tell?
+    fn is_event(&mut self, start: usize, text: &'a str, record: &mut Record<'a>) -> bool {
         let announced = matches!(record.claim, Claim::Announced { .. });
         match record.said {
             Said::Event | Said::Unnamed => self.last_event = None,
-            Said::FromSql => return self.retract(&record.prefix),
+            Said::FromSql => {
+                self.retract(&record.prefix);
+                return false;
+            }
             Said::Nothing | Said::Contradiction => {
                 self.last_event = None;
-                return;
+                return false;
             }
         }
-        let mut event = record.event;
+        let event = &mut record.event;
         event.offset = start;
         event.time = self.time(&record.prefix);
         event.announced = announced || event.kind == Kind::Received;
@@ -224,10 +234,7 @@ impl<'a> Reader<'a, '_> {
                         && (last.backend_pid, last.host, last.port)
                             == (event.backend_pid, event.host, event.port)
                 };
-                if self.reading.events.last().is_some_and(is_of) {
-                    self.reading.events.push(event);
-                }
-                return;
+                return self.reading.events.last().is_some_and(is_of);
             }
             Kind::Ended => match record.claim {
                 Claim::Announced {
@@ -235,23 +242,23 @@ impl<'a> Reader<'a, '_> {
                 } if self.announced.shows_authorizations() => {
                     event.kind = Kind::Rejected;
                 }
-                _ => return,
+                _ => return false,
             },
-            Kind::Rejected if !self.is_client(&record.prefix, announced) => return,
+            Kind::Rejected if !self.is_client(&record.prefix, announced) => return false,
             _ => {}
         }
         let stray = !announced && start < self.garbage_until;
         let noted = if stray {
             None
         } else {
-            self.announced.note(&event, record.client, text)
+            self.announced.note(event, record.client, text)
         };
         let Some(undo) = noted else {
             self.suspect(start, &record.prefix);
-            return;
+            return false;
         };
         self.last_event = Some((record.prefix, undo));
-        self.reading.events.push(event);
+        true
     }
 
     fn time(&mut self, prefix: &PrefixFields<'a>) -> Option<OffsetDateTime> {
@@ -319,6 +326,31 @@ impl<'a> Reader<'a, '_> {
 }
 
 impl<'a> Record<'a> {
+    /// What `line` says, held against what its backend said before; `false` when both cannot be.
+    fn read(&mut self, line: &LogLine<'a, '_>) -> bool {
+        let known = match self.claim {
+            Claim::Announced { known, .. } => known,
+            _ => Known::default(),
+        };
+        self.said = message::read(line, known, &mut self.event);
+        if self.said == Said::Event && self.event.kind == Kind::Received {
+            // Clients come with ports, and backends with process ids, that others had before.
+            self.claim = Claim::Unannounced;
+            return true;
+        }
+        self.said != Said::Contradiction
+            && self.claim != Claim::False
+            && known.allows(line.prefix.user, line.prefix.database)
+    }
+
+    fn keep_better(&mut self, other: Record<'a>) {
+        match rank(self).cmp(&rank(&other)) {
+            Ordering::Less => *self = other,
+            Ordering::Equal if self.joined == other.joined => self.keep_common(&other),
+            _ => {}
+        }
+    }
+
     /// Two readings are equally good: what both say is known.
     fn keep_common(&mut self, other: &Record<'a>) {
         if !matches!(other.said, Said::Event | Said::Unnamed) {
@@ -333,31 +365,12 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Keeps the better one of two readings.
-fn keep_better<'a>(best: &mut Option<Record<'a>>, record: Record<'a>) {
-    match best {
-        _ if record.said == Said::Contradiction => {}
-        Some(best) if rank(Some(best)) > rank(Some(&record)) => {}
-        Some(best) if rank(Some(best)) == rank(Some(&record)) => {
-            if best.joined == record.joined {
-                best.keep_common(&record);
-            }
-        }
-        _ => *best = Some(record),
-    }
-}
-
 /// How good a reading is. One that was announced beats one that was not; one whose names stand in
 /// the message beats one whose names do not.
-fn rank(record: Option<&Record<'_>>) -> u8 {
-    match record {
-        None => 0,
-        Some(record) => {
-            let announced = matches!(record.claim, Claim::Announced { .. });
-            let named = record.said == Said::Event;
-            1 + u8::from(named) + 2 * u8::from(announced)
-        }
-    }
+fn rank(record: &Record<'_>) -> u8 {
+    let announced = matches!(record.claim, Claim::Announced { .. });
+    let named = record.said == Said::Event;
+    u8::from(named) + 2 * u8::from(announced)
 }
 
 /// Would no longer reading be better?
@@ -388,11 +401,7 @@ fn looks_like_connection(text: &str) -> bool {
 }
 
 fn time_of(stamp: &str) -> Option<OffsetDateTime> {
-    if stamp.contains('-') {
-        time_stamp::parse(stamp)
-    } else {
-        time_stamp::parse_epoch(stamp)
-    }
+    time_stamp::parse(stamp).or_else(|| time_stamp::parse_epoch(stamp))
 }
 
 /// A line that begins as the prefix does, and the lines up to the next such line.

@@ -46,20 +46,30 @@ fn zone_length(zone: &[u8]) -> Option<usize> {
 /// that stands for several offsets (`CST`, `IST`, `PST`) or is not known.
 #[must_use]
 pub fn parse(stamp: &str) -> Option<OffsetDateTime> {
-    let number = |from: usize, to: usize| stamp.get(from..to)?.parse::<u16>().ok();
-    let small = |from: usize| u8::try_from(number(from, from + 2)?).ok();
-    let month = Month::try_from(small(5)?).ok()?;
-    let date = Date::from_calendar_date(i32::from(number(0, 4)?), month, small(8)?).ok()?;
-    let rest = stamp.get(19..)?;
-    let milliseconds = if rest.starts_with('.') {
-        number(20, 23)?
-    } else {
-        0
+    let (seconds, rest) = stamp.as_bytes().split_first_chunk::<19>()?;
+    let [c1, c2, y1, y2, _, o1, o2, _, d1, d2, _, h1, h2, _, m1, m2, _, s1, s2] = *seconds;
+    let (milliseconds, zone) = match *rest {
+        [b'.', m1, m2, m3, ..] => (
+            100 * u16::from(digit(m1)?) + u16::from(two(m2, m3)?),
+            stamp.get(24..)?,
+        ),
+        _ => (0, stamp.get(20..)?),
     };
-    let time = Time::from_hms_milli(small(11)?, small(14)?, small(17)?, milliseconds).ok()?;
-    let (_, zone) = rest.split_once(' ')?;
-    let local = PrimitiveDateTime::new(date, time);
+    let year = 100 * i32::from(two(c1, c2)?) + i32::from(two(y1, y2)?);
+    let month = Month::try_from(two(o1, o2)?).ok()?;
+    let date = Date::from_calendar_date(year, month, two(d1, d2)?).ok()?;
+    let time = Time::from_hms_milli(two(h1, h2)?, two(m1, m2)?, two(s1, s2)?, milliseconds);
+    let local = PrimitiveDateTime::new(date, time.ok()?);
     Some(local.assume_offset(offset(zone)?))
+}
+
+fn two(tens: u8, ones: u8) -> Option<u8> {
+    Some(10 * digit(tens)? + digit(ones)?)
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    let digit = byte.wrapping_sub(b'0');
+    (digit <= 9).then_some(digit)
 }
 
 /// `%n`: seconds since the epoch with three decimals.

@@ -1,0 +1,79 @@
+//! How the time grows: from payload to the messages for Slack.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use aurora_connection_audit::cloudwatch::{self, SubscriptionPayload};
+use aurora_connection_audit::config::Settings;
+use aurora_connection_audit::pipeline::{Memory, messages};
+use criterion::{BenchmarkId, Criterion};
+
+use crate::support::{corpus, payload};
+
+pub fn all(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("scale");
+    group.measurement_time(Duration::from_secs(2)).sample_size(10);
+    let mut bench = |by: &str, size: usize, payload: &str, settings: &Settings| {
+        group.bench_function(BenchmarkId::new(by, size), |b| {
+            b.iter(|| black_box(told(black_box(payload.as_bytes()), settings)));
+        });
+    };
+    for events in [1, 10, 100, 1000, 10_000] {
+        let log = corpus(events);
+        let lines = log.text.lines().take(events);
+        bench("events", events, &payload(lines), &settings(0));
+    }
+    for length in [100, 1000, 10_000, 100_000] {
+        let statement = statement(length);
+        let lines = std::iter::repeat_n(statement.as_str(), 100);
+        bench("length", length, &payload(lines), &settings(0));
+    }
+    for rules in [0, 10, 100] {
+        let log = corpus(1000);
+        bench("rules", rules, &payload(log.text.lines()), &settings(rules));
+    }
+    for groups in [1, 10, 100, 1000] {
+        let lines = refusals(groups);
+        let lines = lines.iter().map(String::as_str);
+        bench("groups", groups, &payload(lines), &settings(0));
+    }
+}
+
+fn told(payload: &[u8], settings: &Settings) -> usize {
+    let payload: SubscriptionPayload = serde_json::from_slice(payload).unwrap();
+    let batch = cloudwatch::decode(&payload).unwrap().unwrap();
+    messages(settings, &batch, &mut Memory::default()).0.len()
+}
+
+/// A line of so many bytes that reports no connection.
+fn statement(length: usize) -> String {
+    let start = "2026-11-23 09:00:00 UTC:10.1.1.7(40000):alice@appdb:[1001]:LOG:  statement: select ";
+    format!("{start}{}", "x".repeat(length.saturating_sub(start.len())))
+}
+
+/// 1000 refused logins by so many users.
+fn refusals(users: usize) -> Vec<String> {
+    let line = |number: usize| {
+        let (user, port, pid) = (number % users, 10_000 + number, 5000 + number);
+        format!(
+            "2026-11-23 09:00:00 UTC:10.1.1.7({port}):u{user}@appdb:[{pid}]:FATAL:  password \
+             authentication failed for user \"u{user}\""
+        )
+    };
+    (0..1000).map(line).collect()
+}
+
+/// So many rules that match nobody, in front of none.
+fn settings(rules: usize) -> Settings {
+    let rule = |number: usize| {
+        serde_json::json!({
+            "when": {
+                "users": [format!("nobody{number}*")],
+                "hosts": [format!("192.0.2.{}/32", number % 250)],
+            },
+            "then": "ignore",
+        })
+    };
+    let rules = serde_json::Value::from_iter((0..rules).map(rule)).to_string();
+    Settings::from_vars(|name| (name == "RULES").then(|| rules.clone())).unwrap()
+}
