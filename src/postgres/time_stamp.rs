@@ -47,7 +47,27 @@ fn zone_length(zone: &[u8]) -> Option<usize> {
 #[must_use]
 pub fn parse(stamp: &str) -> Option<OffsetDateTime> {
     let (seconds, rest) = stamp.as_bytes().split_first_chunk::<19>()?;
-    let [c1, c2, y1, y2, _, o1, o2, _, d1, d2, _, h1, h2, _, m1, m2, _, s1, s2] = *seconds;
+    let [
+        c1,
+        c2,
+        y1,
+        y2,
+        _,
+        o1,
+        o2,
+        _,
+        d1,
+        d2,
+        _,
+        h1,
+        h2,
+        _,
+        m1,
+        m2,
+        _,
+        s1,
+        s2,
+    ] = *seconds;
     let (milliseconds, zone) = match *rest {
         [b'.', m1, m2, m3, ..] => (
             100 * u16::from(digit(m1)?) + u16::from(two(m2, m3)?),
