@@ -38,10 +38,18 @@
         ./Cargo.toml
         ./Cargo.lock
         ./src
-        # cargo insists on the files of all targets that Cargo.toml names.
-        (lib.fileset.maybeMissing ./benches)
-        (lib.fileset.maybeMissing ./tests/live.rs)
       ];
+
+      # cargo insists on a file for each test and bench that Cargo.toml names. The function is built
+      # with empty ones, so that an edited test does not rebuild it.
+      emptyTests =
+        let
+          manifest = lib.importTOML ./Cargo.toml;
+          fileIn = folder: target: "${folder}/${target.name}.rs";
+          files =
+            map (fileIn "tests") (manifest.test or [ ]) ++ map (fileIn "benches") (manifest.bench or [ ]);
+        in
+        lib.concatMapStrings (file: "install -D /dev/null ${file}\n") files;
 
       project =
         system:
@@ -71,6 +79,7 @@
             # zig and cargo-zigbuild keep caches in $HOME, which the sandbox lacks. The names are
             # fixed because cargo compiles the C libraries anew when CC changes.
             preBuild = ''
+              ${emptyTests}
               source ${./scripts/lambda-build-env.sh}
               export CARGO_ZIGBUILD_CACHE_DIR="$NIX_BUILD_TOP/zigbuild"
               export ZIG_GLOBAL_CACHE_DIR="$NIX_BUILD_TOP/zig" ZIG_LOCAL_CACHE_DIR="$NIX_BUILD_TOP/zig"
@@ -127,6 +136,7 @@
               ++ [
                 ./README.ja.md
                 ./README.md
+                (lib.fileset.maybeMissing ./benches)
                 ./clippy.toml
                 ./tests
               ]

@@ -11,6 +11,36 @@
 //! [`pipeline`] is the whole program on one screen. [`postgres`] knows neither AWS nor Slack and
 //! does no I/O. Network calls live in [`http`] and its two callers, [`secrets_manager`] and
 //! [`slack`]. Only the bodies of the two binaries, [`lambda`] and `cli`, read the environment.
+//!
+//! From log lines to the messages that Slack would get, without a network:
+//!
+//! ```
+//! use aurora_connection_audit::cloudwatch::LogBatch;
+//! use aurora_connection_audit::config::Settings;
+//! use aurora_connection_audit::pipeline::{self, Memory};
+//!
+//! let settings = Settings::from_vars(|variable| {
+//!     (variable == "MESSAGE_LANGUAGE").then(|| "en".to_owned())
+//! })?;
+//! let batch = LogBatch {
+//!     log_group: "/aws/rds/cluster/orders/postgresql".to_owned(),
+//!     text: "\
+//! 2024-01-01 03:00:00 UTC:10.0.1.23(60102):[unknown]@[unknown]:[4254]:LOG:  connection received: host=10.0.1.23 port=60102
+//! 2024-01-01 03:00:00 UTC:10.0.1.23(60102):alice@orders:[4254]:LOG:  connection authorized: user=alice database=orders
+//! "
+//!     .to_owned(),
+//!     ..LogBatch::default()
+//! };
+//! let (messages, summary) = pipeline::messages(&settings, &batch, &mut Memory::default());
+//! assert_eq!(summary.authorized, 1);
+//! assert_eq!(messages[0].channel, "default");
+//! let text = messages[0].payload["text"].as_str().unwrap();
+//! assert!(text.contains("User: alice"));
+//! # Ok::<(), aurora_connection_audit::config::ConfigError>(())
+//! ```
+//!
+//! The feature `cli`, on by default, holds the command line tool; the Lambda function is built
+//! without it. README says how to use both, `docs/` why they are as they are.
 
 pub mod pipeline;
 

@@ -41,6 +41,19 @@ pub enum Route<'r> {
 impl Rules {
     /// From the JSON of `RULES`, or every fault in it.
     ///
+    /// ```
+    /// use aurora_connection_audit::routing::Rules;
+    ///
+    /// let rules = r#"[{"when": {"users": ["batch_*"], "hosts": ["10.0.0.0/8"]}, "then": "ignore"}]"#;
+    /// assert!(Rules::from_json(rules).is_ok());
+    ///
+    /// let faults = Rules::from_json(r#"[{"when": {"hosts": ["ten"]}, "then": "ignore"}]"#).unwrap_err();
+    /// assert_eq!(
+    ///     faults[0].to_string(),
+    ///     "rule 1: when.hosts: entry 1: must be an IP address or CIDR block",
+    /// );
+    /// ```
+    ///
     /// # Errors
     /// One fault for each wrong value, with the number of its rule.
     pub fn from_json(json: &str) -> Result<Rules, Vec<RuleFault>> {

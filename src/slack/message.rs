@@ -2,6 +2,10 @@
 //!
 //! Whatever their number and whatever they hold, [`payload`] is one message within Slack's limits,
 //! in Block Kit and as plain text for notifications and screen readers.
+//!
+//! The limits: 50 blocks, 150 characters in a header, 3000 in a section, ten fields of 2000 each
+//! (<https://docs.slack.dev/reference/block-kit/blocks>), and about 13 000 over all blocks, which
+//! Slack does not document.
 
 mod facts;
 mod many;

@@ -7,7 +7,7 @@
 # LAMBDA_ZIP  what is deployed
 # SCRATCH     where it writes: run/, made anew each time, and venv/, which is kept
 #
-# Needs: Terraform >= 1.11, Python 3 with venv, git, zip. Takes about five minutes.
+# Needs: Terraform >= 1.11, Python 3 with venv, git, zip. Takes five to eight minutes.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
