@@ -481,9 +481,8 @@ struct Segment<'a> {
 struct Segments<'a, 'r> {
     text: &'a str,
     prefix: &'r LogLinePrefix,
-    /// The start of the segment that was not cut yet, and its head.
-    start: usize,
-    head: Option<Head<'a>>,
+    /// The segment that was not cut yet: its end is not known.
+    next: Segment<'a>,
     ready: VecDeque<Segment<'a>>,
     lines: usize,
     continuations: usize,
@@ -497,8 +496,11 @@ impl<'a, 'r> Segments<'a, 'r> {
         Self {
             text,
             prefix,
-            start: 0,
-            head: prefix.head(text),
+            next: Segment {
+                start: 0,
+                end: 0,
+                head: prefix.head(text),
+            },
             ready: VecDeque::new(),
             lines: 0,
             continuations: 0,
@@ -532,36 +534,30 @@ impl<'a, 'r> Segments<'a, 'r> {
         self.text(first.start, end)
     }
 
-    /// The segment at `start`.
+    /// Looks for the end of the next segment, and for the head of the one behind it.
     fn cut(&mut self) -> Option<Segment<'a>> {
-        let start = self.start;
-        if start >= self.text.len() {
-            return None;
-        }
-        let head = self.head.take();
-        let mut end = start;
+        let rest_of_text = |from: usize| self.text.get(from..).filter(|rest| !rest.is_empty());
+        let mut rest = rest_of_text(self.next.start)?;
+        let mut end = self.next.start;
         loop {
-            let rest = self.text.get(end..).unwrap_or_default();
             let line = memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
             self.lines += 1;
             end += line;
-            let next = end + 1;
-            let Some(rest) = self.text.get(next..).filter(|rest| !rest.is_empty()) else {
-                self.start = self.text.len();
-                break;
-            };
-            if !rest.starts_with('\t') {
-                self.head = self.prefix.head(rest);
+            let behind = rest_of_text(end + 1);
+            let head = behind
+                .filter(|behind| !behind.starts_with('\t'))
+                .and_then(|behind| self.prefix.head(behind));
+            if head.is_some() || behind.is_none() {
+                let start = end + 1;
+                let next = Segment { start, end, head };
+                let segment = std::mem::replace(&mut self.next, next);
+                return Some(Segment { end, ..segment });
             }
-            if self.head.is_some() {
-                self.start = next;
-                break;
-            }
-            if head.is_some() {
+            if self.next.head.is_some() {
                 self.continuations += 1;
             }
-            end = next;
+            rest = behind?;
+            end += 1;
         }
-        Some(Segment { start, end, head })
     }
 }
