@@ -1,6 +1,8 @@
 //! A real PostgreSQL server, and clients that mean well or ill. What is read from its log is held
 //! against the CSV log of the same server, and against what the clients know.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
 use aurora_connection_audit::postgres::{Announced, LogLinePrefix, read};
 use aurora_connection_audit::sessions::{self, Connection, Outcome};
 

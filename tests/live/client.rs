@@ -93,8 +93,8 @@ impl Client {
                 (b'R', Some([0, 0, 0, 10])) => return self.send(b""),
                 (b'K', Some(pid)) => self.backend_pid = u32::from_be_bytes(pid.try_into().unwrap()),
                 (b'E', _) => {
-                    let fields = body.split(|byte| *byte == 0);
-                    let message = fields.filter_map(|field| field.strip_prefix(b"M")).next();
+                    let mut fields = body.split(|byte| *byte == 0);
+                    let message = fields.find_map(|field| field.strip_prefix(b"M"));
                     let message = message.map(|text| String::from_utf8_lossy(text).into_owned());
                     self.told.error = self.told.error.take().or(message);
                 }
