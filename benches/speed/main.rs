@@ -55,7 +55,11 @@ fn lines(criterion: &mut Criterion) {
     let patterns = rivals::compiled();
     write_corpus(&log, &few);
     check("ours", &log, ours(&log.text, &prefix));
-    tell("Rust regex", &log, rivals::hoisted(log.text.lines(), &patterns));
+    tell(
+        "Rust regex",
+        &log,
+        rivals::hoisted(log.text.lines(), &patterns),
+    );
 
     let finder = memchr::memmem::Finder::new("connection");
     let mut group = criterion.benchmark_group("line");
@@ -86,15 +90,25 @@ fn payloads(criterion: &mut Criterion) {
     let payload = payload(log.text.lines());
     let gzip = gzip(log.text.lines());
     let patterns = rivals::compiled();
-    check("ours, payload", &log, ours_of_payload(payload.as_bytes(), &prefix));
-    tell("LogsEvent and regex", &log, rivals::logs_event(payload.as_bytes(), &patterns));
+    check(
+        "ours, payload",
+        &log,
+        ours_of_payload(payload.as_bytes(), &prefix),
+    );
+    tell(
+        "LogsEvent and regex",
+        &log,
+        rivals::logs_event(payload.as_bytes(), &patterns),
+    );
 
     let mut json = Vec::with_capacity(4 << 20);
     let mut group = criterion.benchmark_group("payload");
     group.bench_function("ours", |b| {
         b.iter(|| ours_of_payload(black_box(payload.as_bytes()), &prefix));
     });
-    group.bench_function("inflate", |b| b.iter(|| inflate(black_box(&gzip), &mut json)));
+    group.bench_function("inflate", |b| {
+        b.iter(|| inflate(black_box(&gzip), &mut json))
+    });
     group.bench_function("logs-event", |b| {
         b.iter(|| rivals::logs_event(black_box(payload.as_bytes()), &patterns));
     });

@@ -12,7 +12,9 @@ use crate::support::{corpus, payload};
 
 pub fn all(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("scale");
-    group.measurement_time(Duration::from_secs(2)).sample_size(10);
+    group
+        .measurement_time(Duration::from_secs(2))
+        .sample_size(10);
     let mut bench = |by: &str, size: usize, payload: &str, settings: &Settings| {
         group.bench_function(BenchmarkId::new(by, size), |b| {
             b.iter(|| black_box(told(black_box(payload.as_bytes()), settings)));
@@ -47,7 +49,8 @@ fn told(payload: &[u8], settings: &Settings) -> usize {
 
 /// A line of so many bytes that reports no connection.
 fn statement(length: usize) -> String {
-    let start = "2026-11-23 09:00:00 UTC:10.1.1.7(40000):alice@appdb:[1001]:LOG:  statement: select ";
+    let start =
+        "2026-11-23 09:00:00 UTC:10.1.1.7(40000):alice@appdb:[1001]:LOG:  statement: select ";
     format!("{start}{}", "x".repeat(length.saturating_sub(start.len())))
 }
 

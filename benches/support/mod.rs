@@ -197,7 +197,10 @@ impl Corpus {
     fn wrong_password(&mut self, session: &Session) -> bool {
         self.truth.rejected += 1;
         let names = format!("{}@{}", session.user, session.database);
-        let message = format!("password authentication failed for user \"{}\"", session.user);
+        let message = format!(
+            "password authentication failed for user \"{}\"",
+            session.user
+        );
         self.line(session, &names, "FATAL", &message);
         let detail = "Connection matched file \"/rdsdbdata/config/pg_hba.conf\" line 13: \
                       \"host all all all scram-sha-256\"";

@@ -2,7 +2,8 @@
 //!
 //! A message does not quote names in a way that tells where they end: `user=a database=b
 //! database=c` has two readings. The prefix decides, or what earlier lines of the same backend
-//! said; where neither does, the names are not known.
+//! said; where neither does, the names are not known. The names of the prefix itself are held
+//! against what is known by [`super::reader`], once for every line.
 
 use std::borrow::Cow;
 use std::hash::BuildHasher;
@@ -143,9 +144,8 @@ pub(super) fn user_then<'a, T: PartialEq>(
     if let Some(user) = prefix.user {
         let tail = tail(behind(text, user)?)?;
         let database = known_name(prefix.database);
-        let allowed = known.allows(Some(user), database.as_deref());
         let user = Some(Cow::Borrowed(user));
-        return allowed.then_some((Names { user, database }, Some(tail)));
+        return Some((Names { user, database }, Some(tail)));
     }
     let mut readings = Readings::new(known);
     for (user, rest) in splits(text, None) {
@@ -202,12 +202,11 @@ fn pair<'a, T: PartialEq>(
         let rest = behind(text, user)?.strip_prefix(between)?;
         let tail = tail(behind(rest, database)?)?;
         let short = is_name(user) && is_name(database);
-        let allowed = known.allows(Some(user), Some(database));
         let names = Names {
             user: Some(Cow::Borrowed(user)),
             database: Some(Cow::Borrowed(database)),
         };
-        return (short && allowed).then_some((names, Some(tail)));
+        return short.then_some((names, Some(tail)));
     }
     let mut readings = Readings::new(known);
     for (user, rest) in splits_at(text, between, prefix.user) {
@@ -233,9 +232,10 @@ fn splits_at<'a>(
             .into_iter()
             .collect();
     }
-    text.match_indices(between)
-        .filter_map(|(at, _)| Some((text.get(..at)?, text.get(at + between.len()..)?)))
-        .map(|(name, rest)| (without_tabs(name), rest))
+    // `", database "` can overlap itself, which `match_indices` passes over.
+    text.char_indices()
+        .filter_map(|(at, _)| text.split_at_checked(at))
+        .filter_map(|(name, rest)| Some((without_tabs(name), rest.strip_prefix(between)?)))
         .collect()
 }
 

@@ -58,9 +58,14 @@ where
                 }
                 Item::Field { field, width } => match field {
                     Field::Quit => {
-                        // The prefix of a process without a client ends here.
-                        if self.text.get(at..).and_then(lexer::severity).is_some() {
-                            return (self.found)(&self.fields, at, items.len());
+                        // The prefix of a process without a client ends here. That of a client
+                        // goes on, be it with an application name that begins as a severity.
+                        let has_client = self.fields.remote.is_some_and(|name| !name.is_empty());
+                        if !has_client
+                            && self.text.get(at..).and_then(lexer::severity).is_some()
+                            && !(self.found)(&self.fields, at, items.len())
+                        {
+                            return false;
                         }
                         at
                     }
@@ -329,14 +334,16 @@ fn port(bytes: &[u8]) -> Option<(Option<u16>, usize)> {
 
 /// The decimal number at the start of `bytes`, and how many digits it has.
 fn number(bytes: &[u8]) -> Option<(u32, usize)> {
+    const MOST_DIGITS: usize = 10;
     let mut number = 0_u64;
     let mut digits = 0;
-    for byte in bytes.iter().take_while(|byte| byte.is_ascii_digit()) {
-        number = 10 * number + u64::from(byte - b'0');
-        digits += 1;
-        if number > u64::from(u32::MAX) {
-            return None;
+    for byte in bytes.iter().take(MOST_DIGITS + 1) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
         }
+        number = 10 * number + u64::from(digit);
+        digits += 1;
     }
     (digits > 0).then_some((u32::try_from(number).ok()?, digits))
 }

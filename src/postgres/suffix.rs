@@ -29,8 +29,9 @@ pub fn read(text: &str, over_socket: bool) -> Option<Suffix<'_>> {
             encryption,
         });
     };
-    // `pg_clean_ascii` replaces everything else.
-    if !named.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+    // `pg_clean_ascii` replaces everything else. Counting is faster than stopping at the first.
+    let replaced = |byte: &u8| !matches!(byte, b' '..=b'~');
+    if named.bytes().filter(replaced).count() > 0 {
         return None;
     }
     let whole = Suffix {
@@ -58,10 +59,12 @@ pub fn read(text: &str, over_socket: bool) -> Option<Suffix<'_>> {
         .filter_map(|(name, rest)| Some((name, encryption(rest)?)));
     match readings.next() {
         None => Some(whole),
-        Some((name, encryption)) if others + 1 == suffixes(named, name) => Some(Suffix {
-            application_name: Some(name),
-            encryption,
-        }),
+        Some((name, encryption)) if others == 0 || others + 1 == suffixes(named, name) => {
+            Some(Suffix {
+                application_name: Some(name),
+                encryption,
+            })
+        }
         Some(_) => Some(Suffix::default()),
     }
 }

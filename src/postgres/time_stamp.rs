@@ -47,7 +47,27 @@ fn zone_length(zone: &[u8]) -> Option<usize> {
 #[must_use]
 pub fn parse(stamp: &str) -> Option<OffsetDateTime> {
     let (seconds, rest) = stamp.as_bytes().split_first_chunk::<19>()?;
-    let [c1, c2, y1, y2, _, o1, o2, _, d1, d2, _, h1, h2, _, m1, m2, _, s1, s2] = *seconds;
+    let [
+        c1,
+        c2,
+        y1,
+        y2,
+        _,
+        o1,
+        o2,
+        _,
+        d1,
+        d2,
+        _,
+        h1,
+        h2,
+        _,
+        m1,
+        m2,
+        _,
+        s1,
+        s2,
+    ] = *seconds;
     let (milliseconds, zone) = match *rest {
         [b'.', m1, m2, m3, ..] => (
             100 * u16::from(digit(m1)?) + u16::from(two(m2, m3)?),
@@ -76,7 +96,8 @@ fn digit(byte: u8) -> Option<u8> {
 #[must_use]
 pub fn parse_epoch(stamp: &str) -> Option<OffsetDateTime> {
     let (seconds, milliseconds) = stamp.split_once('.')?;
-    let total = seconds.parse::<i128>().ok()? * 1000 + milliseconds.parse::<i128>().ok()?;
+    let seconds = i128::from(seconds.parse::<u64>().ok()?);
+    let total = seconds * 1000 + i128::from(milliseconds.parse::<u16>().ok()?);
     OffsetDateTime::from_unix_timestamp_nanos(total * 1_000_000).ok()
 }
 
