@@ -347,10 +347,10 @@ fn fatal<'a>(line: &LogLine<'a, '_>, known: Known, event: &mut ConnectionEvent<'
         }
         _ => return unnamed(message, prefix, event),
     };
-    let Some(names) = named.filter(|_| is_starting(prefix)) else {
+    let Some(confirmed) = named.filter(|_| is_starting(prefix)) else {
         return Said::Contradiction;
     };
-    (event.user, event.database) = (names.user, names.database);
+    (event.user, event.database) = (confirmed.user, confirmed.database);
     Said::Event
 }
 
