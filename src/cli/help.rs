@@ -25,7 +25,7 @@ Examples:
   aurora-connection-audit preview postgresql.log
   aurora-connection-audit preview --log-line-prefix '%m [%p] ' --language en postgresql.log
   aurora-connection-audit preview --notify-on rejected --html refused.html postgresql.log
-  aurora-connection-audit preview --rules '[{\"when\": {\"tls\": true}, \"then\": \"ignore\"}]' postgresql.log
+  aurora-connection-audit preview --rules '[{\"when\":{\"tls\":true},\"then\":\"ignore\"}]' postgresql.log
 
 With --json each line is the body of a request that an incoming webhook takes.";
 
