@@ -10,7 +10,7 @@ use criterion::{BenchmarkId, Criterion};
 
 use crate::support::{corpus, payload};
 
-pub fn all(criterion: &mut Criterion) {
+pub(crate) fn all(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("scale");
     group
         .measurement_time(Duration::from_secs(2))

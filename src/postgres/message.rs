@@ -303,7 +303,7 @@ fn fatal<'a>(line: &LogLine<'a, '_>, known: Known, event: &mut ConnectionEvent<'
     let Some((opening, rest)) = lexer::opening(message) else {
         return unnamed(message, prefix, event);
     };
-    let named = match opening {
+    let confirmed = match opening {
         Opening::AuthenticationFailed => authentication_failed(rest, prefix, known),
         Opening::NotInHba => not_in_hba(rest, prefix, known, event),
         Opening::ReplicationNotInHba => {
@@ -333,7 +333,7 @@ fn fatal<'a>(line: &LogLine<'a, '_>, known: Known, event: &mut ConnectionEvent<'
         }
         _ => return unnamed(message, prefix, event),
     };
-    let Some(names) = named else {
+    let Some(names) = confirmed else {
         return Said::Contradiction;
     };
     (event.user, event.database) = (names.user, names.database);
