@@ -28,6 +28,8 @@ pub struct Announced {
     announcements: u64,
     /// Has this log shown `connection authorized` lines?
     authorizations: bool,
+    /// Could a line not be read that may come from any backend whose client has no port?
+    garbled: bool,
     /// How the last batch ended.
     pub(super) end: End,
 }
@@ -37,7 +39,7 @@ pub struct Announced {
 pub(super) struct Client(u64);
 
 /// What the backend of a client was before a line was taken note of.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Undo(Option<(Client, Option<Backend>)>);
 
 /// How a batch ended: the next one may begin inside a record.
@@ -64,6 +66,8 @@ struct Backend {
     authorized: Option<Seen>,
     rejected: Option<Seen>,
     disconnected: Option<Seen>,
+    /// Was there a line of it that could not be read?
+    garbled: bool,
 }
 
 /// A line that was seen, and in which batch.
@@ -114,6 +118,27 @@ impl Announced {
     pub(super) fn knows_client(&self, prefix: &PrefixFields<'_>) -> bool {
         self.client(prefix)
             .is_some_and(|client| self.backends.contains_key(&client.0))
+    }
+
+    /// A line of the backend that `prefix` names cannot be read. Its process is not known: where
+    /// the client has no port, that may concern any backend.
+    pub(super) fn garble(&mut self, prefix: &PrefixFields<'_>) {
+        match self.client(prefix) {
+            Some(client) => {
+                if let Some(backend) = self.backends.get_mut(&client.0) {
+                    backend.garbled = true;
+                }
+            }
+            None => self.garbled = true,
+        }
+    }
+
+    /// Was there a line of the backend that `prefix` names that could not be read?
+    pub(super) fn is_garbled(&self, prefix: &PrefixFields<'_>) -> bool {
+        let client = self.client(prefix);
+        let backend = client.and_then(|client| self.backends.get(&client.0));
+        let has_port = prefix.remote.is_some_and(|remote| remote.ends_with(')'));
+        backend.is_some_and(|backend| backend.garbled) || self.garbled && !has_port
     }
 
     /// Has this log shown `connection authorized` lines?

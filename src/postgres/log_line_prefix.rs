@@ -244,12 +244,15 @@ impl LogLinePrefix {
         search.names_end
     }
 
-    /// Bytes from the end of the head to the end of the last name, at most, when a byte of a name
-    /// can be `widest` bytes long.
+    /// Bytes from the end of the head to the end of the last name in which a line feed can stand,
+    /// at most, when a byte of a name can be `widest` bytes long.
     #[must_use]
     pub fn longest_names(&self, widest: usize) -> usize {
+        let holds_line_feeds = |item: &Item| matches!(chosen_by_client(item), Some('u' | 'd'));
+        let last = self.items.iter().rposition(holds_line_feeds);
         self.items
             .iter()
+            .take(last.map_or(0, |last| last + 1))
             .skip(self.head)
             .map(|item| match item {
                 Item::Literal(literal) => literal.len(),

@@ -20,6 +20,8 @@ pub(super) enum Said {
     Event,
     /// A FATAL whose message names nobody, so that nothing confirms how the prefix was read.
     Unnamed,
+    /// A FATAL, or something else: an application name can imitate a severity.
+    Undecidable,
     /// Something else.
     Nothing,
     /// A line that SQL caused, in part or whole: it tells that the line before it is no
@@ -76,6 +78,9 @@ fn log<'a>(line: &LogLine<'a, '_>, known: Known, event: &mut ConnectionEvent<'a>
         return Said::Nothing;
     };
     let prefix = line.prefix;
+    if !is_starting(prefix) && !matches!(opening, Opening::Ready | Opening::Disconnection) {
+        return Said::Contradiction;
+    }
     let read = match opening {
         Opening::Received => received(rest, prefix, event),
         Opening::AuthenticatedIdentity => authenticated(rest, prefix, known, true, event),
@@ -93,6 +98,11 @@ fn log<'a>(line: &LogLine<'a, '_>, known: Known, event: &mut ConnectionEvent<'a>
         }
         None => Said::Contradiction,
     }
+}
+
+/// Can the line come from before the session is established? Until then `%a` is not known.
+pub(super) fn is_starting(prefix: &PrefixFields<'_>) -> bool {
+    prefix.application_name.is_none_or(|name| name == UNKNOWN)
 }
 
 /// `host=%s port=%s` or `host=%s`; nothing may stand behind it.
@@ -253,20 +263,24 @@ fn disconnection<'a>(
     let (duration, rest) = split_once(rest, b' ')?;
     let (both, remote) = rsplit_at(rest.strip_prefix("user=")?, b' ', " host=")?;
     (event.host, event.port) = host_and_port(remote, prefix)?;
-    let names = match both.strip_suffix(" database=") {
-        Some(user) if prefix.database.is_none_or(|name| name == UNKNOWN) => {
-            let names = names::user_only(user, prefix, known)?;
-            Names {
-                database: None,
-                ..names
-            }
-        }
-        _ => {
-            names::user_and_database(both, prefix, known, &|behind| {
-                behind.is_empty().then_some(())
-            })?
-            .0
-        }
+    let walsender = both
+        .strip_suffix(" database=")
+        .filter(|_| prefix.database.is_none_or(|name| name == UNKNOWN))
+        .and_then(|user| names::user_only(user, prefix, known))
+        .map(|names| Names {
+            database: None,
+            ..names
+        });
+    let nothing = |behind: &str| behind.is_empty().then_some(());
+    let session = names::user_and_database(both, prefix, known, &nothing).map(|(names, _)| names);
+    let names = match (walsender, session) {
+        (Some(walsender), Some(session)) => Names {
+            user: walsender
+                .user
+                .filter(|user| session.user.as_ref() == Some(user)),
+            database: None,
+        },
+        (walsender, session) => walsender.or(session)?,
     };
     (event.user, event.database) = (names.user, names.database);
     event.application_name = prefix
@@ -303,7 +317,7 @@ fn fatal<'a>(line: &LogLine<'a, '_>, known: Known, event: &mut ConnectionEvent<'
     let Some((opening, rest)) = lexer::opening(message) else {
         return unnamed(message, prefix, event);
     };
-    let confirmed = match opening {
+    let named = match opening {
         Opening::AuthenticationFailed => authentication_failed(rest, prefix, known),
         Opening::NotInHba => not_in_hba(rest, prefix, known, event),
         Opening::ReplicationNotInHba => {
@@ -313,14 +327,14 @@ fn fatal<'a>(line: &LogLine<'a, '_>, known: Known, event: &mut ConnectionEvent<'
         // A start-up option can name another role or database than the client's own.
         Opening::Role => {
             match quoted(rest).and_then(|name| names::user_only(name, prefix, known)) {
-                Some(names) => Some(names),
-                None => return unnamed(message, prefix, event),
+                Some(names) if is_starting(prefix) => Some(names),
+                _ => return unnamed(message, prefix, event),
             }
         }
         Opening::Database => {
             match quoted(rest).and_then(|name| names::database_only(name, prefix, known)) {
-                Some(names) => Some(names),
-                None => return unnamed(message, prefix, event),
+                Some(names) if is_starting(prefix) => Some(names),
+                _ => return unnamed(message, prefix, event),
             }
         }
         Opening::WalSender => {
@@ -333,10 +347,10 @@ fn fatal<'a>(line: &LogLine<'a, '_>, known: Known, event: &mut ConnectionEvent<'
         }
         _ => return unnamed(message, prefix, event),
     };
-    let Some(names) = confirmed else {
+    let Some(confirmed) = named.filter(|_| is_starting(prefix)) else {
         return Said::Contradiction;
     };
-    (event.user, event.database) = (names.user, names.database);
+    (event.user, event.database) = (confirmed.user, confirmed.database);
     Said::Event
 }
 

@@ -232,9 +232,10 @@ fn splits_at<'a>(
             .into_iter()
             .collect();
     }
-    text.match_indices(between)
-        .filter_map(|(at, _)| Some((text.get(..at)?, text.get(at + between.len()..)?)))
-        .map(|(name, rest)| (without_tabs(name), rest))
+    // `", database "` can overlap itself, which `match_indices` passes over.
+    text.char_indices()
+        .filter_map(|(at, _)| text.split_at_checked(at))
+        .filter_map(|(name, rest)| Some((without_tabs(name), rest.strip_prefix(between)?)))
         .collect()
 }
 

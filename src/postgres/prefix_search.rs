@@ -58,9 +58,14 @@ where
                 }
                 Item::Field { field, width } => match field {
                     Field::Quit => {
-                        // The prefix of a process without a client ends here.
-                        if self.text.get(at..).and_then(lexer::severity).is_some() {
-                            return (self.found)(&self.fields, at, items.len());
+                        // The prefix of a process without a client ends here. That of a client
+                        // goes on, be it with an application name that begins as a severity.
+                        let has_client = self.fields.remote.is_some_and(|name| !name.is_empty());
+                        if !has_client
+                            && self.text.get(at..).and_then(lexer::severity).is_some()
+                            && !(self.found)(&self.fields, at, items.len())
+                        {
+                            return false;
                         }
                         at
                     }

@@ -166,6 +166,14 @@ impl<'a> Reader<'a, '_> {
             };
             end = next.end;
         }
+        // The line of a session, whose application name can imitate the end of the prefix.
+        if let Some(best) = best
+            && misread
+            && best.refusal().is_some()
+            && !message::is_starting(&best.prefix)
+        {
+            best.said = Said::Undecidable;
+        }
         misread
     }
 
@@ -212,10 +220,16 @@ impl<'a> Reader<'a, '_> {
     /// Takes note of `record`; is it an event to tell?
     fn is_event(&mut self, start: usize, text: &'a str, record: &mut Record<'a>) -> bool {
         let announced = matches!(record.claim, Claim::Announced { .. });
+        let named = record.said == Said::Event;
         match record.said {
             Said::Event | Said::Unnamed => self.last_event = None,
             Said::FromSql => {
                 self.retract(&record.prefix);
+                return false;
+            }
+            Said::Undecidable => {
+                self.last_event = None;
+                self.suspect(start, &record.prefix);
                 return false;
             }
             Said::Nothing | Said::Contradiction => {
@@ -226,7 +240,9 @@ impl<'a> Reader<'a, '_> {
         let event = &mut record.event;
         event.offset = start;
         event.time = self.time(&record.prefix);
-        event.announced = announced || event.kind == Kind::Received;
+        // What begins a text may be the rest of a record in the text before it.
+        let whole = named || start > 0;
+        event.announced = announced && whole || event.kind == Kind::Received;
         match event.kind {
             Kind::RejectionDetail => {
                 let is_of = |last: &ConnectionEvent<'_>| {
@@ -239,7 +255,9 @@ impl<'a> Reader<'a, '_> {
             Kind::Ended => match record.claim {
                 Claim::Announced {
                     authorized: false, ..
-                } if self.announced.shows_authorizations() => {
+                } if self.announced.shows_authorizations()
+                    && !self.announced.is_garbled(&record.prefix) =>
+                {
                     event.kind = Kind::Rejected;
                 }
                 _ => return false,
@@ -247,7 +265,7 @@ impl<'a> Reader<'a, '_> {
             Kind::Rejected if !self.is_client(&record.prefix, announced) => return false,
             _ => {}
         }
-        let stray = !announced && start < self.garbage_until;
+        let stray = !(announced && named) && start < self.garbage_until;
         let noted = if stray {
             None
         } else {
@@ -285,7 +303,9 @@ impl<'a> Reader<'a, '_> {
         let Some((before, undo)) = self.last_event.take() else {
             return;
         };
-        let same = before.remote == prefix.remote && before.backend_pid == prefix.backend_pid;
+        let same = before.remote == prefix.remote
+            && before.backend_pid == prefix.backend_pid
+            && before.application_name == prefix.application_name;
         if same
             && let Some(event) = self
                 .reading
@@ -301,6 +321,8 @@ impl<'a> Reader<'a, '_> {
     fn garbage(&mut self, segment: &Segment<'a>, head: &Head<'a>, misread: bool) {
         self.garbage_until = self.names_end(segment, head);
         self.announced.end = End::Garbage;
+        self.last_event = None;
+        self.announced.garble(head.fields());
         if !looks_like_connection(self.segments.text(segment.start, segment.end)) {
             return;
         }
@@ -338,9 +360,13 @@ impl<'a> Record<'a> {
             self.claim = Claim::Unannounced;
             return true;
         }
-        self.said != Said::Contradiction
+        let is_possible = self.said != Said::Contradiction
             && self.claim != Claim::False
-            && known.allows(line.prefix.user, line.prefix.database)
+            && known.allows(line.prefix.user, line.prefix.database);
+        if is_possible && self.may_be_rest() {
+            self.said = Said::Undecidable;
+        }
+        is_possible
     }
 
     fn keep_better(&mut self, other: Record<'a>) {
@@ -351,12 +377,50 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// May a name have begun this record, so that what ends it is the rest of the true one? Before
+    /// `connection authorized`, no other message quotes a client.
+    fn may_be_rest(&self) -> bool {
+        const SEVERITIES: [&str; 3] = ["LOG:  ", "FATAL:  ", "DETAIL:  "];
+        let authorized = matches!(
+            self.claim,
+            Claim::Announced {
+                authorized: true,
+                ..
+            }
+        );
+        let has_names = self.prefix.user.is_some() || self.prefix.database.is_some();
+        let reason = self.refusal().unwrap_or_default();
+        !authorized && has_names && SEVERITIES.iter().any(|severity| reason.contains(severity))
+    }
+
+    /// The reason of a FATAL that names nobody.
+    fn refusal(&self) -> Option<&str> {
+        match self.said {
+            Said::Unnamed if self.event.kind != Kind::RejectionDetail => {
+                self.event.reason.as_deref()
+            }
+            Said::Undecidable => Some(""),
+            _ => None,
+        }
+    }
+
     /// Two readings are equally good: what both say is known.
     fn keep_common(&mut self, other: &Record<'a>) {
-        if !matches!(other.said, Said::Event | Said::Unnamed) {
+        if self.refusal() != other.refusal() {
+            self.said = Said::Undecidable;
+            return;
+        }
+        if !matches!(self.said, Said::Event | Said::Unnamed)
+            || !matches!(other.said, Said::Event | Said::Unnamed)
+        {
             return;
         }
         let (mine, other) = (&mut self.event, &other.event);
+        let kind = (mine.kind, mine.backend_pid, mine.host, mine.port);
+        if kind != (other.kind, other.backend_pid, other.host, other.port) {
+            self.said = Said::Undecidable;
+            return;
+        }
         mine.user.take_if(|user| other.user.as_ref() != Some(user));
         mine.database
             .take_if(|name| other.database.as_ref() != Some(name));

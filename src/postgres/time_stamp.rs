@@ -96,7 +96,8 @@ fn digit(byte: u8) -> Option<u8> {
 #[must_use]
 pub fn parse_epoch(stamp: &str) -> Option<OffsetDateTime> {
     let (seconds, milliseconds) = stamp.split_once('.')?;
-    let total = seconds.parse::<i128>().ok()? * 1000 + milliseconds.parse::<i128>().ok()?;
+    let seconds = i128::from(seconds.parse::<u64>().ok()?);
+    let total = seconds * 1000 + i128::from(milliseconds.parse::<u16>().ok()?);
     OffsetDateTime::from_unix_timestamp_nanos(total * 1_000_000).ok()
 }
 
