@@ -1,26 +1,35 @@
 #!/usr/bin/env python3
-"""What the Lambda function costs before and while it works: start, memory, size.
+"""What the Lambda function costs before and while it works: start, HTTPS, memory, size.
 
+    export AWS_LC_SYS_NO_JITTER_ENTROPY=1 # as scripts/lambda-build-env.sh has it
     cargo build --release --no-default-features --bin bootstrap
     scripts/footprint.py target/release/bootstrap
 
 Starts the file again and again among a local Runtime API, Secrets Manager and Slack, and prints
-medians: from exec to the first poll for an event, resident memory at that moment, and resident
-memory after a batch of 10 000 log events.
+medians: from exec to the first poll for an event (beside a program that does nothing else),
+resident memory at that moment and after a batch of log events. Then the CPU time of HTTPS requests,
+each with a whole handshake, to a local server with a root of its own: benches/https.
+Needs cargo, rustc and openssl.
 """
 
 import base64
+import contextlib
 import gzip
 import http.server
 import json
 import os
+import pathlib
+import ssl
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 RUNS = 20
+BATCHES = (1, 100, 1000, 10_000)
 
 
 class Servers(http.server.ThreadingHTTPServer):
@@ -99,13 +108,13 @@ def start(bootstrap, servers):
 def resident(process, field):
     with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
         line = next(line for line in status if line.startswith(field))
-    return int(line.split()[1]) / 1024
+    return int(line.split()[1]) * 1024 / 1e6
 
 
-def full_batch():
-    """5000 logins of two lines each."""
+def batch_of(events):
+    """Logins of two lines each."""
     messages = []
-    for number in range(5000):
+    for number in range((events + 1) // 2):
         remote = f"10.0.{number // 250}.{number % 250}"
         prefix = f"2026-11-23 09:37:53 UTC:{remote}(40000):{{}}:[{1000 + number}]:LOG:  connection "
         messages.append(
@@ -117,7 +126,7 @@ def full_batch():
         )
     events = [
         {"id": f"{number:056}", "timestamp": 1795427873000, "message": message}
-        for number, message in enumerate(messages)
+        for number, message in enumerate(messages[:events])
     ]
     data = {
         "messageType": "DATA_MESSAGE",
@@ -131,40 +140,130 @@ def full_batch():
     return json.dumps({"awslogs": {"data": packed}}).encode()
 
 
-def measure(bootstrap):
+def first_poll(program):
+    """Milliseconds from exec to the first poll."""
     servers = Servers()
     begin = time.monotonic()
+    process = start(program, servers)
+    servers.wait_for_polls(1, process)
+    stop(process, servers)
+    return (servers.polls[0] - begin) * 1000
+
+
+def batch(bootstrap, events):
+    """Resident memory before and after a batch and at its peak, and how long it took."""
+    servers = Servers()
     process = start(bootstrap, servers)
     servers.wait_for_polls(1, process)
-    first_poll = (servers.polls[0] - begin) * 1000
     idle = resident(process, "VmRSS")
     begin = time.monotonic()
-    servers.events.append(full_batch())
+    servers.events.append(batch_of(events))
     servers.wait_for_polls(2, process)
-    batch = (servers.polls[1] - begin) * 1000
+    duration = (servers.polls[1] - begin) * 1000
     after, peak = resident(process, "VmRSS"), resident(process, "VmHWM")
+    stop(process, servers)
+    return idle, after, peak, duration
+
+
+def stop(process, servers):
     process.kill()
     process.wait()
     servers.shutdown()
-    return first_poll, idle, batch, after, peak
+
+
+class TlsHandler(http.server.BaseHTTPRequestHandler):
+    """HTTP/1.0: every request has a connection of its own."""
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+
+@contextlib.contextmanager
+def tls_server(folder):
+    """A port and the path of the root that its certificate comes from. No session tickets: every
+    handshake is a whole one."""
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj")
+    openssl("req", "-x509", *key, "/CN=footprint root", "-keyout", "root.key", "-out", "root.pem")
+    openssl("req", *key, "/CN=localhost", "-keyout", "key.pem", "-out", "request.pem")
+    pathlib.Path(folder, "san").write_text("subjectAltName=DNS:localhost\n", encoding="ascii")
+    openssl("x509", "-req", "-in", "request.pem", "-CA", "root.pem", "-CAkey", "root.key",
+            "-CAcreateserial", "-extfile", "san", "-out", "certificate.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{folder}/certificate.pem", f"{folder}/key.pem")
+    context.options |= ssl.OP_NO_TICKET
+    context.num_tickets = 0
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), TlsHandler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port, f"{folder}/root.pem"
+    server.shutdown()
+
+
+def https():
+    """CPU milliseconds of the client's making, the first request, and the median of later ones."""
+    built = subprocess.run(
+        ["cargo", "bench", "--no-run", "--message-format=json", "--bench", "https"],
+        cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True,
+    )
+    messages = [json.loads(line) for line in built.stdout.splitlines()]
+    program = next(
+        message["executable"]
+        for message in messages
+        if message["reason"] == "compiler-artifact"
+        and message["target"]["name"] == "https"
+        and message["executable"]
+    )
+    runs = []
+    with tempfile.TemporaryDirectory() as folder, tls_server(folder) as (port, root):
+        for _ in range(RUNS):
+            done = subprocess.run(
+                [program, str(port), root], check=True, stdout=subprocess.PIPE, text=True
+            )
+            client, first, *later = [
+                int(line.split("\t")[1]) / 1000 for line in done.stdout.splitlines()
+            ]
+            runs.append((client, first, statistics.median(later)))
+    return zip(*runs)
+
+
+def row(name, values, unit):
+    low, high = min(values), max(values)
+    print(f"| {name} | {statistics.median(values):.2f} {unit} | {low:.2f} to {high:.2f} |")
 
 
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     bootstrap = os.path.abspath(sys.argv[1])
-    runs = list(zip(*(measure(bootstrap) for _ in range(RUNS))))
-    names = [
-        ("exec to first poll", "ms"),
-        ("resident at first poll", "MiB"),
-        ("10 000 log events, to the next poll", "ms"),
-        ("resident after them", "MiB"),
-        ("most resident ever", "MiB"),
-    ]
-    print(f"{'size':<38}{os.path.getsize(bootstrap) / 1e6:8.2f} MB")
-    for (name, unit), values in zip(names, runs):
-        low, high = min(values), max(values)
-        print(f"{name:<38}{statistics.median(values):8.2f} {unit}  ({low:.2f} to {high:.2f})")
+    with tempfile.TemporaryDirectory() as folder:
+        least = f"{folder}/first_poll"
+        source = ROOT / "scripts/footprint/first_poll.rs"
+        subprocess.run(["rustc", "-O", "--edition=2024", source, "-o", least], check=True)
+        pairs = [(first_poll(least), first_poll(bootstrap)) for _ in range(RUNS)]
+    print(f"load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores\n")
+    print(f"| {RUNS} runs each | median | range |\n|---|---|---|")
+    print(f"| size | {os.path.getsize(bootstrap) / 1e6:.2f} MB | |")
+    for name, values in zip(("a program that only polls", "the function"), zip(*pairs)):
+        row(f"exec to first poll, {name}", values, "ms")
+    for events in BATCHES:
+        idle, after, peak, duration = zip(*(batch(bootstrap, events) for _ in range(RUNS // 4)))
+        if events == BATCHES[0]:
+            row("resident at the first poll", idle, "MB")
+        row(f"resident after {events} log events", after, "MB")
+        row(f"most resident ever, {events} log events", peak, "MB")
+        row(f"{events} log events, to the next poll", duration, "ms")
+    names = ("making the HTTPS client, CPU", "first HTTPS request, CPU", "later HTTPS requests, CPU")
+    for name, values in zip(names, https()):
+        row(name, values, "ms")
 
 
 if __name__ == "__main__":

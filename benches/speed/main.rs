@@ -107,7 +107,7 @@ fn payloads(criterion: &mut Criterion) {
         b.iter(|| ours_of_payload(black_box(payload.as_bytes()), &prefix));
     });
     group.bench_function("inflate", |b| {
-        b.iter(|| inflate(black_box(&gzip), &mut json))
+        b.iter(|| inflate(black_box(&gzip), &mut json));
     });
     group.bench_function("logs-event", |b| {
         b.iter(|| rivals::logs_event(black_box(payload.as_bytes()), &patterns));

@@ -7,7 +7,7 @@ use crate::support::{Counts, FORGED};
 
 /// What tells a kind of line, and the pattern of its fields. `\w` is written out because it means
 /// ASCII in Go and Unicode in Rust; benches/go has the same five.
-pub const PATTERNS: [(&str, &str); 5] = [
+pub(crate) const PATTERNS: [(&str, &str); 5] = [
     (
         "connection received:",
         r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z]+):([\d.]+)\((\d+)\):.*:\[(\d+)\]:LOG:  connection received: host=(\S+) port=(\d+)",
@@ -31,12 +31,12 @@ pub const PATTERNS: [(&str, &str); 5] = [
 ];
 
 /// Compiled once.
-pub fn compiled() -> [Regex; 5] {
+pub(crate) fn compiled() -> [Regex; 5] {
     PATTERNS.map(|(_, pattern)| Regex::new(pattern).unwrap())
 }
 
 /// The events of `lines`, by compiled patterns.
-pub fn hoisted<'a>(lines: impl Iterator<Item = &'a str>, patterns: &[Regex; 5]) -> Counts {
+pub(crate) fn hoisted<'a>(lines: impl Iterator<Item = &'a str>, patterns: &[Regex; 5]) -> Counts {
     let mut counts = Counts::default();
     for line in lines {
         if let Some(kind) = kind(line)
@@ -49,7 +49,7 @@ pub fn hoisted<'a>(lines: impl Iterator<Item = &'a str>, patterns: &[Regex; 5]) 
 }
 
 /// The events of `lines`, by patterns that are compiled where they are used.
-pub fn compiled_per_call<'a>(lines: impl Iterator<Item = &'a str>) -> Counts {
+pub(crate) fn compiled_per_call<'a>(lines: impl Iterator<Item = &'a str>) -> Counts {
     let mut counts = Counts::default();
     for line in lines {
         if let Some(kind) = kind(line)
@@ -62,7 +62,7 @@ pub fn compiled_per_call<'a>(lines: impl Iterator<Item = &'a str>) -> Counts {
 }
 
 /// A payload by `aws_lambda_events`, its messages by compiled patterns.
-pub fn logs_event(payload: &[u8], patterns: &[Regex; 5]) -> Counts {
+pub(crate) fn logs_event(payload: &[u8], patterns: &[Regex; 5]) -> Counts {
     let event: LogsEvent = serde_json::from_slice(payload).unwrap();
     let messages = event.aws_logs.data.log_events.iter();
     hoisted(messages.map(|event| event.message.as_str()), patterns)

@@ -10,7 +10,7 @@ use criterion::{BenchmarkId, Criterion};
 
 use crate::support::{corpus, payload};
 
-pub fn all(criterion: &mut Criterion) {
+pub(crate) fn all(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("scale");
     group
         .measurement_time(Duration::from_secs(2))
@@ -77,6 +77,6 @@ fn settings(rules: usize) -> Settings {
             "then": "ignore",
         })
     };
-    let rules = serde_json::Value::from_iter((0..rules).map(rule)).to_string();
+    let rules = serde_json::Value::Array((0..rules).map(rule).collect()).to_string();
     Settings::from_vars(|name| (name == "RULES").then(|| rules.clone())).unwrap()
 }

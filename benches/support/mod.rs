@@ -10,25 +10,25 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// The setting that the log is written by.
-pub const PREFIX: &str = "%t:%r:%u@%d:[%p]:";
+pub(crate) const PREFIX: &str = "%t:%r:%u@%d:[%p]:";
 
 /// The address in lines that clients forge.
-pub const FORGED: &str = "10.0.0.9";
+pub(crate) const FORGED: &str = "10.0.0.9";
 
 /// Connection events of a log, by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub received: usize,
-    pub authenticated: usize,
-    pub authorized: usize,
-    pub rejected: usize,
-    pub disconnected: usize,
+pub(crate) struct Counts {
+    pub(crate) received: usize,
+    pub(crate) authenticated: usize,
+    pub(crate) authorized: usize,
+    pub(crate) rejected: usize,
+    pub(crate) disconnected: usize,
     /// Lines taken for an authorization that a client wrote.
-    pub forged: usize,
+    pub(crate) forged: usize,
 }
 
 impl Counts {
-    pub fn of(events: &[ConnectionEvent<'_>]) -> Self {
+    pub(crate) fn of(events: &[ConnectionEvent<'_>]) -> Self {
         let mut counts = Self::default();
         for event in events {
             match event.kind {
@@ -47,15 +47,15 @@ impl Counts {
 
 /// A log and what it truly tells.
 #[derive(Debug, Clone, Default)]
-pub struct Corpus {
-    pub text: String,
-    pub lines: usize,
-    pub truth: Counts,
+pub(crate) struct Corpus {
+    pub(crate) text: String,
+    pub(crate) lines: usize,
+    pub(crate) truth: Counts,
 }
 
 /// A log of at least `lines` lines, the same for the same number: 55 % of them report connections,
 /// one user in twelve has a name that is no plain word, and one client in a hundred forges lines.
-pub fn corpus(lines: usize) -> Corpus {
+pub(crate) fn corpus(lines: usize) -> Corpus {
     let mut corpus = Corpus::default();
     let mut random = Random(1);
     let mut sessions = Vec::new();
@@ -258,7 +258,7 @@ impl Corpus {
 }
 
 /// What Lambda hands over when each of `messages` is a log event.
-pub fn payload<'a>(messages: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn payload<'a>(messages: impl IntoIterator<Item = &'a str>) -> String {
     format!(
         r#"{{"awslogs":{{"data":"{}"}}}}"#,
         STANDARD.encode(gzip(messages))
@@ -266,7 +266,7 @@ pub fn payload<'a>(messages: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// The compressed data in such a payload.
-pub fn gzip<'a>(messages: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
+pub(crate) fn gzip<'a>(messages: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
     let events: Vec<_> = messages
         .into_iter()
         .enumerate()

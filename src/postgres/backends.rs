@@ -175,7 +175,7 @@ impl Announced {
     }
 
     /// Forgets what [`Announced::note`] has taken note of.
-    pub(super) fn undo(&mut self, undo: Undo) {
+    pub(super) fn undo(&mut self, undo: &Undo) {
         match undo.0 {
             Some((client, Some(before))) => {
                 self.backends.insert(client.0, before);

@@ -312,7 +312,7 @@ impl<'a> Reader<'a, '_> {
                 .events
                 .pop_if(|event| event.kind != Kind::Rejected)
         {
-            self.announced.undo(undo);
+            self.announced.undo(&undo);
             self.suspect(event.offset, &before);
         }
     }
