@@ -78,7 +78,7 @@ fn render(event: &ConnectionEvent<'_>) -> String {
     match event.encryption {
         Encryption::Unknown => {}
         Encryption::Plain => text.push_str(" plain"),
-        Encryption::Tls(tls) => {
+        Encryption::Tls(tls) | Encryption::TlsAsLogged(tls) => {
             write!(text, " {}/{}/{}", tls.protocol, tls.cipher, tls.bits).unwrap()
         }
         Encryption::Gss => text.push_str(" gss"),

@@ -212,7 +212,8 @@ impl Log {
         let imitates = written.contains(" SSL enabled (") || written.contains(" GSS (");
         if event.kind == Kind::Authorized {
             match event.encryption {
-                Encryption::Tls(_) => check(backend.encrypted || imitates, "tls"),
+                Encryption::Tls(_) => check(backend.encrypted, "tls"),
+                Encryption::TlsAsLogged(_) => check(backend.encrypted || imitates, "tls"),
                 Encryption::Plain => check(!backend.encrypted, "plain"),
                 Encryption::Gss => check(imitates, "gss"),
                 Encryption::Unknown => check(imitates || !prefix_names, "tls not known"),

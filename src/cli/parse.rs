@@ -108,7 +108,7 @@ fn name(kind: Kind) -> Option<&'static str> {
 
 fn object<'a>(name: &'static str, event: &'a ConnectionEvent<'a>, line: usize) -> Object<'a> {
     let tls = match event.encryption {
-        Encryption::Tls(tls) => Some(Tls {
+        Encryption::Tls(tls) | Encryption::TlsAsLogged(tls) => Some(Tls {
             protocol: tls.protocol,
             cipher: tls.cipher,
             bits: tls.bits,

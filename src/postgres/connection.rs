@@ -107,6 +107,9 @@ pub enum Encryption<'a> {
     Plain,
     /// TLS.
     Tls(Tls<'a>),
+    /// TLS, stated behind an application name. A client in plain text can choose a name that ends
+    /// in the same words, and the line is then the same to the byte.
+    TlsAsLogged(Tls<'a>),
     /// GSSAPI encryption.
     Gss,
 }

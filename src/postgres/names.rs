@@ -47,7 +47,8 @@ impl Known {
     }
 }
 
-/// A keyed hash, so that nobody can choose two names with the same one.
+/// A hash with a key of this process: nobody outside can aim at two names with the same one. It is
+/// no cryptographic hash.
 #[must_use]
 pub(super) fn fingerprint(name: &str) -> u64 {
     static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::default);

@@ -19,8 +19,9 @@ pub struct Suffix<'a> {
 /// Reads all of `text`, or nothing.
 ///
 /// An application name can imitate what stands behind it. Over a Unix-domain socket there is no
-/// TLS and no GSSAPI, so there everything belongs to the name. Over TCP, a name that holds such an
-/// imitation *and* is followed by one leaves both unknown.
+/// TLS and no GSSAPI, so there everything belongs to the name. Over TCP, what stands behind a name is
+/// told as logged, and a name that holds such an imitation *and* is followed by one leaves both
+/// unknown.
 #[must_use]
 pub fn read(text: &str, over_socket: bool) -> Option<Suffix<'_>> {
     let Some(named) = text.strip_prefix(" application_name=") else {
@@ -62,10 +63,18 @@ pub fn read(text: &str, over_socket: bool) -> Option<Suffix<'_>> {
         Some((name, encryption)) if others == 0 || others + 1 == suffixes(named, name) => {
             Some(Suffix {
                 application_name: Some(name),
-                encryption,
+                encryption: as_logged(encryption),
             })
         }
         Some(_) => Some(Suffix::default()),
+    }
+}
+
+/// Behind an application name, nobody can tell TLS from its imitation.
+fn as_logged(encryption: Encryption<'_>) -> Encryption<'_> {
+    match encryption {
+        Encryption::Tls(tls) => Encryption::TlsAsLogged(tls),
+        other => other,
     }
 }
 

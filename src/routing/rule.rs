@@ -156,7 +156,7 @@ fn address(host: &str) -> Option<IpAddr> {
 
 fn is_tls(encryption: Encryption<'_>) -> Option<bool> {
     match encryption {
-        Encryption::Unknown => None,
+        Encryption::Unknown | Encryption::TlsAsLogged(_) => None,
         Encryption::Plain | Encryption::Gss => Some(false),
         Encryption::Tls(_) => Some(true),
     }

@@ -115,6 +115,8 @@ pub struct Words {
     pub identity: &'static str,
     /// Label of the encryption.
     pub encryption: &'static str,
+    /// Behind TLS facts that an application name could imitate.
+    pub as_logged: &'static str,
     /// Label of the server process.
     pub backend_pid: &'static str,
     /// Label of PostgreSQL's message.
@@ -195,6 +197,7 @@ static JA: Words = Words {
     auth_method: "認証方式",
     identity: "認証されたID",
     encryption: "暗号化",
+    as_logged: "※ログの記載",
     backend_pid: "プロセスID",
     reason: "理由",
     detail: "詳細",
@@ -257,6 +260,7 @@ static EN: Words = Words {
     auth_method: "Authentication",
     identity: "Authenticated as",
     encryption: "Encryption",
+    as_logged: "as logged",
     backend_pid: "Process ID",
     reason: "Reason",
     detail: "Detail",

@@ -170,7 +170,7 @@ fn differences(event: &ConnectionEvent<'_>, row: &Row, prefix: &str) -> Vec<&'st
             "application_name",
         );
     }
-    if let Encryption::Tls(tls) = event.encryption {
+    if let Encryption::Tls(tls) | Encryption::TlsAsLogged(tls) = event.encryption {
         let words = format!(
             "protocol={}, cipher={}, bits={}",
             tls.protocol, tls.cipher, tls.bits

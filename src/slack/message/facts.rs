@@ -135,6 +135,10 @@ fn encryption(encryption: Encryption<'_>, batch: &Batch<'_>) -> Option<String> {
         Encryption::Unknown => None,
         Encryption::Plain => Some(batch.words().plain_text.to_owned()),
         Encryption::Gss => Some("GSSAPI".to_owned()),
+        Encryption::TlsAsLogged(tls) => {
+            let stated = self::encryption(Encryption::Tls(tls), batch)?;
+            Some(format!("{stated} {}", batch.words().as_logged))
+        }
         Encryption::Tls(tls) => {
             let (protocol, cipher) = (quoted(tls.protocol, NAME), quoted(tls.cipher, NAME));
             Some(format!(
