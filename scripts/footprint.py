@@ -53,6 +53,7 @@ class Servers(http.server.ThreadingHTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two packets
 
     def log_message(self, *_):
         pass
@@ -71,7 +72,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             servers.polls.append(time.monotonic())
             servers.polled.notify_all()
         while not servers.events:
-            time.sleep(0.01)
+            time.sleep(0.001)
         deadline = str(int((time.time() + 60) * 1000))
         self.answer(
             servers.events.pop(0),
