@@ -1,6 +1,14 @@
 //! Reads the logs of real PostgreSQL servers and compares every event, field by field, with the
 //! server's own CSV log of the same run. `FIXTURES` may name another folder of such runs.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
