@@ -167,7 +167,7 @@ fn create_roles(server: &Server) {
     for role in HOSTILE_ROLES {
         let role = role.replace('"', "\"\"");
         sql += "create role \"";
-        sql += role;
+        sql += &role;
         sql += "\" login in role trusted;";
     }
     for sql in [sql.as_str(), "create database appdb"] {
