@@ -46,8 +46,16 @@ pub enum PrefixError {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Item {
-    Literal(String),
+    Literal(Literal),
     Field { field: Field, width: i32 },
+}
+
+/// Text of the setting, never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Literal {
+    pub(super) text: String,
+    /// The byte that log lines hold least often, and where it stands: it is searched for.
+    pub(super) rarest: (usize, u8),
 }
 
 /// The escapes of `log_line_prefix` (`log_status_format` in `elog.c`).
@@ -255,7 +263,7 @@ impl LogLinePrefix {
             .take(last.map_or(0, |last| last + 1))
             .skip(self.head)
             .map(|item| match item {
-                Item::Literal(literal) => literal.len(),
+                Item::Literal(literal) => literal.text.len(),
                 item if chosen_by_client(item) == Some('a') => 4 * LONGEST_NAME,
                 item if chosen_by_client(item).is_some() => LONGEST_NAME * widest,
                 Item::Field { .. } => LONGEST_FIELD,
@@ -284,19 +292,26 @@ fn items(setting: &str) -> Result<Vec<Item>, PrefixError> {
             literal.push('%');
             continue;
         }
-        if !literal.is_empty() {
-            items.push(Item::Literal(std::mem::take(&mut literal)));
-        }
+        items.extend(literal_item(std::mem::take(&mut literal)));
         let behind_process_id = items.iter().any(is_process_id);
         let field =
             field(letter, behind_process_id).ok_or(PrefixError::UnknownEscape(letter, at))?;
         let width = padding.parse().unwrap_or(0);
         items.push(Item::Field { field, width });
     }
-    if !literal.is_empty() {
-        items.push(Item::Literal(literal));
-    }
+    items.extend(literal_item(literal));
     Ok(items)
+}
+
+fn literal_item(text: String) -> Option<Item> {
+    let common = |byte: u8| match byte {
+        b':' | b' ' | b'=' | b',' | b'.' => 2,
+        byte if byte.is_ascii_alphanumeric() => 1,
+        _ => 0,
+    };
+    let bytes = text.bytes().enumerate();
+    let rarest = bytes.min_by_key(|(_, byte)| common(*byte))?;
+    Some(Item::Literal(Literal { text, rarest }))
 }
 
 fn is_process_id(item: &Item) -> bool {

@@ -51,10 +51,10 @@ where
             next += 1;
             at = match item {
                 Item::Literal(literal) => {
-                    if !begins(self.bytes(at), literal.as_bytes()) {
+                    if !begins(self.bytes(at), literal.text.as_bytes()) {
                         return true;
                     }
-                    at + literal.len()
+                    at + literal.text.len()
                 }
                 Item::Field { field, width } => match field {
                     Field::Quit => {
@@ -233,7 +233,7 @@ where
         let longest = memchr(b' ', bytes).unwrap_or(bytes.len()).min(LONGEST_HOST);
         let keep = of_server || self.fields.remote.is_some();
         let before = self.fields;
-        self.each_end(start, longest, next, |search, end| {
+        self.each_end(start, longest, next, |search, end, _| {
             if !keep {
                 let host = search.slice(start, end);
                 search.fields.remote = host;
@@ -255,7 +255,7 @@ where
             self.text.get(at..).map_or(0, names::longest_name)
         };
         let longest = longest + padding;
-        self.each_end(at, longest, next, |search, end| {
+        self.each_end(at, longest, next, |search, end, (behind, next)| {
             let Some(name) = search.slice(at, end).map(|name| unpadded(name, width)) else {
                 return true;
             };
@@ -266,36 +266,36 @@ where
                 _ => {}
             }
             let possible = field == Field::ApplicationName || names::is_name(name);
-            !possible || search.run(end, next)
+            !possible || search.run(behind, next)
         })
     }
 
     /// Calls `visit` with every byte, at most `longest` behind `start`, where the literal behind a
-    /// field stands; without a literal, with every byte.
+    /// field stands, and with what comes behind that; without a literal, with every byte.
     fn each_end(
         &mut self,
         start: usize,
         longest: usize,
         next: usize,
-        mut visit: impl FnMut(&mut Self, usize) -> bool,
+        mut visit: impl FnMut(&mut Self, usize, (usize, usize)) -> bool,
     ) -> bool {
         let bytes = self.bytes(start);
         self.names_end = self.names_end.max(start + longest);
         let items = self.items;
-        let literal = match items.get(next) {
-            Some(Item::Literal(literal)) => literal.as_bytes(),
-            _ => &[],
+        let Some(Item::Literal(literal)) = items.get(next) else {
+            let mut ends = start..=start + longest.min(bytes.len());
+            return ends.all(|end| visit(self, end, (end, next)));
         };
-        let Some((offset, rarest)) = rarest(literal) else {
-            return (0..=longest.min(bytes.len())).all(|length| visit(self, start + length));
-        };
+        let (offset, rarest) = literal.rarest;
+        let literal = literal.text.as_bytes();
         let from = bytes.get(offset..).unwrap_or_default();
         let window = from.get(..=longest).unwrap_or(from);
         for length in memchr_iter(rarest, window) {
             let found = bytes
                 .get(length..)
                 .is_some_and(|rest| begins(rest, literal));
-            if found && !visit(self, start + length) {
+            let end = start + length;
+            if found && !visit(self, end, (end + literal.len(), next + 1)) {
                 return false;
             }
         }
@@ -307,17 +307,6 @@ where
 fn begins(bytes: &[u8], literal: &[u8]) -> bool {
     let start = bytes.get(..literal.len());
     start.is_some_and(|start| start.iter().zip(literal).all(|(byte, other)| byte == other))
-}
-
-/// The byte of a literal that log lines hold least often, and where it stands.
-fn rarest(literal: &[u8]) -> Option<(usize, u8)> {
-    let common = |byte: u8| match byte {
-        b':' | b' ' | b'=' | b',' | b'.' => 2,
-        byte if byte.is_ascii_alphanumeric() => 1,
-        _ => 0,
-    };
-    let bytes = literal.iter().copied().enumerate();
-    bytes.min_by_key(|(_, byte)| common(*byte))
 }
 
 const LOCAL: &str = "[local]";
