@@ -318,13 +318,12 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// Something here is not PostgreSQL's work. The client is a fact when it was announced.
+    /// Something here is not PostgreSQL's work. The client is a fact when it was announced; the time
+    /// stamp may be part of a forgery.
     fn suspect(&mut self, start: usize, prefix: &PrefixFields<'a>) {
         let known = self.announced.knows_client(prefix);
-        let time = self.time(prefix);
         self.reading.events.push(ConnectionEvent {
             offset: start,
-            time,
             host: prefix.host.filter(|_| known),
             port: prefix.port.filter(|_| known),
             ..ConnectionEvent::of_kind(Kind::Suspicious)
