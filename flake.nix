@@ -138,6 +138,7 @@
                 ./README.md
                 (lib.fileset.maybeMissing ./benches)
                 ./clippy.toml
+                ./terraform/filter_pattern.tf
                 ./tests
               ]
             );

@@ -52,6 +52,8 @@ pub mod message;
 mod names;
 mod prefix_search;
 pub mod reader;
+mod record;
+mod segments;
 pub mod suffix;
 pub mod time_stamp;
 

@@ -1,6 +1,14 @@
 //! Reads the logs of real PostgreSQL servers and compares every event, field by field, with the
 //! server's own CSV log of the same run. `FIXTURES` may name another folder of such runs.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -87,6 +95,47 @@ fn confirms_nothing_false_however_the_log_is_cut() {
     }
 }
 
+/// The module's filter pattern holds back log events without a term of it, and so pieces of a
+/// record whose names hold line feeds.
+#[test]
+fn confirms_nothing_false_behind_the_filter_pattern() {
+    let pattern = std::fs::read_to_string("terraform/filter_pattern.tf").unwrap();
+    let terms: Vec<&str> = pattern
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix('"')?.split_once('"'))
+        .map(|(term, _)| term)
+        .collect();
+    assert!(terms.contains(&"connection received"), "{terms:?}");
+    for size in [1, 7, 100, usize::MAX] {
+        let mut count = Cut::default();
+        for run in runs(&folder()) {
+            let mut log = Log::of(&run);
+            if log.announces && log.prefix.has_names() && log.prefix.has_process() {
+                let passes = |event: &&str| terms.iter().any(|term| event.contains(term));
+                log.text = log_events(&log).into_iter().filter(passes).collect();
+                read_in_batches(&log, size, truth_of(&run), &mut count);
+            }
+        }
+        println!("{size} filtered log events a batch: {count:?}");
+        assert!(count.wrong.is_empty(), "{:#?}", count.wrong);
+        assert!(count.missing == 0 || count.suspicious > 0, "{count:?}");
+    }
+}
+
+/// A log as CloudWatch cuts it: a line that begins as the prefix does, and the lines behind it.
+fn log_events(log: &Log) -> Vec<&str> {
+    let mut events = Vec::new();
+    let mut rest = log.text.as_str();
+    while !rest.is_empty() {
+        let mut ends = rest.match_indices('\n').map(|(at, _)| at + 1);
+        let end = ends.find(|end| log.prefix.head(&rest[*end..]).is_some());
+        let (event, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        events.push(event);
+        rest = behind;
+    }
+    events
+}
+
 #[derive(Debug, Default)]
 struct Cut {
     rows: usize,
@@ -98,16 +147,11 @@ struct Cut {
 }
 
 fn read_in_batches(log: &Log, size: usize, mut truth: HashMap<Kind, Vec<Row>>, count: &mut Cut) {
-    let ends = log.text.match_indices('\n').map(|(at, _)| at + 1);
-    let ends: Vec<usize> = ends
-        .filter(|end| log.prefix.head(&log.text[*end..]).is_some() || *end == log.text.len())
-        .collect();
     count.rows += truth.values().map(Vec::len).sum::<usize>();
     let mut announced = Announced::default();
-    let mut start = 0;
-    for end in ends.chunks(size).filter_map(|chunk| chunk.last()) {
-        let reading = read(&log.text[start..*end], &log.prefix, &mut announced);
-        start = *end;
+    for batch in log_events(log).chunks(size) {
+        let batch = batch.concat();
+        let reading = read(&batch, &log.prefix, &mut announced);
         for event in &reading.events {
             count.suspicious += usize::from(event.kind == Kind::Suspicious);
             if !is_compared(event) {

@@ -79,7 +79,7 @@ fn render(event: &ConnectionEvent<'_>) -> String {
         Encryption::Unknown => {}
         Encryption::Plain => text.push_str(" plain"),
         Encryption::Tls(tls) | Encryption::TlsAsLogged(tls) => {
-            write!(text, " {}/{}/{}", tls.protocol, tls.cipher, tls.bits).unwrap()
+            write!(text, " {}/{}/{}", tls.protocol, tls.cipher, tls.bits).unwrap();
         }
         Encryption::Gss => text.push_str(" gss"),
     }

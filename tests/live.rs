@@ -166,7 +166,9 @@ fn create_roles(server: &Server) {
     );
     for role in HOSTILE_ROLES {
         let role = role.replace('"', "\"\"");
-        sql.push_str(&format!("create role \"{role}\" login in role trusted;"));
+        sql += "create role \"";
+        sql += &role;
+        sql += "\" login in role trusted;";
     }
     for sql in [sql.as_str(), "create database appdb"] {
         let output = server.psql("user=postgres dbname=postgres", "", sql);
@@ -292,9 +294,12 @@ fn hostile(server: &Server) -> Vec<Told> {
             pid = client.backend_pid.max(pid);
             told.push(client.end());
             for ahead in 1..4 {
-                let forged = |client: &Client| match own {
-                    true => (format!("127.0.0.1({})", client.told.port), pid + ahead),
-                    false => ("6.6.6.6(6)".to_owned(), 7),
+                let forged = |client: &Client| {
+                    if own {
+                        (format!("127.0.0.1({})", client.told.port), pid + ahead)
+                    } else {
+                        ("6.6.6.6(6)".to_owned(), 7)
+                    }
                 };
                 let mut try_names = |user: &str, database: &str| {
                     let mut client = Client::open(server.port);

@@ -6,17 +6,14 @@
 //! fits PostgreSQL's format, when its names stand in the message as in the prefix, and when its
 //! client and process were announced together by `connection received`.
 
-use std::cmp::Ordering;
-use std::collections::VecDeque;
-
-use memchr::memchr;
 use time::OffsetDateTime;
 
-use super::backends::{Announced, Claim, Client, End, Undo};
+use super::backends::{Announced, Claim, End, Undo};
 use super::connection::{ConnectionEvent, Kind};
 use super::log_line_prefix::{Head, LogLine, LogLinePrefix, PrefixFields};
 use super::message::{self, Said};
-use super::names::Known;
+use super::record::{Record, is_final};
+use super::segments::{Segment, Segments};
 use super::time_stamp;
 
 /// The connection events of a text, in its order, and what else it held.
@@ -82,18 +79,6 @@ struct Reader<'a, 'r> {
     last_event: Option<(PrefixFields<'a>, Undo)>,
     /// The last time stamp that was read: most lines share theirs with the line before.
     last_time: (&'a str, Option<OffsetDateTime>),
-}
-
-/// A record as it was read.
-struct Record<'a> {
-    said: Said,
-    /// Blank when the record reports none.
-    event: ConnectionEvent<'a>,
-    prefix: PrefixFields<'a>,
-    client: Option<Client>,
-    claim: Claim,
-    /// Segments behind the first one that belong to it.
-    joined: usize,
 }
 
 impl<'a> Reader<'a, '_> {
@@ -333,122 +318,17 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// Something here is not PostgreSQL's work. The client is a fact when it was announced.
+    /// Something here is not PostgreSQL's work. The client is a fact when it was announced; the time
+    /// stamp may be part of a forgery.
     fn suspect(&mut self, start: usize, prefix: &PrefixFields<'a>) {
         let known = self.announced.knows_client(prefix);
-        let time = self.time(prefix);
         self.reading.events.push(ConnectionEvent {
             offset: start,
-            time,
             host: prefix.host.filter(|_| known),
             port: prefix.port.filter(|_| known),
             ..ConnectionEvent::of_kind(Kind::Suspicious)
         });
     }
-}
-
-impl<'a> Record<'a> {
-    /// What `line` says, held against what its backend said before; `false` when both cannot be.
-    fn read(&mut self, line: &LogLine<'a, '_>) -> bool {
-        let known = match self.claim {
-            Claim::Announced { known, .. } => known,
-            _ => Known::default(),
-        };
-        self.said = message::read(line, known, &mut self.event);
-        if self.said == Said::Event && self.event.kind == Kind::Received {
-            // Clients come with ports, and backends with process ids, that others had before.
-            self.claim = Claim::Unannounced;
-            return true;
-        }
-        let is_possible = self.said != Said::Contradiction
-            && self.claim != Claim::False
-            && known.allows(line.prefix.user, line.prefix.database);
-        if is_possible && self.may_be_rest() {
-            self.said = Said::Undecidable;
-        }
-        is_possible
-    }
-
-    fn keep_better(&mut self, other: Record<'a>) {
-        match rank(self).cmp(&rank(&other)) {
-            Ordering::Less => *self = other,
-            Ordering::Equal if self.joined == other.joined => self.keep_common(&other),
-            _ => {}
-        }
-    }
-
-    /// May a name have begun this record, so that what ends it is the rest of the true one? Before
-    /// `connection authorized`, no other message quotes a client.
-    fn may_be_rest(&self) -> bool {
-        const SEVERITIES: [&str; 3] = ["LOG:  ", "FATAL:  ", "DETAIL:  "];
-        let authorized = matches!(
-            self.claim,
-            Claim::Announced {
-                authorized: true,
-                ..
-            }
-        );
-        let has_names = self.prefix.user.is_some() || self.prefix.database.is_some();
-        let reason = self.refusal().unwrap_or_default();
-        !authorized && has_names && SEVERITIES.iter().any(|severity| reason.contains(severity))
-    }
-
-    /// The reason of a FATAL that names nobody.
-    fn refusal(&self) -> Option<&str> {
-        match self.said {
-            Said::Unnamed if self.event.kind != Kind::RejectionDetail => {
-                self.event.reason.as_deref()
-            }
-            Said::Undecidable => Some(""),
-            _ => None,
-        }
-    }
-
-    /// Two readings are equally good: what both say is known.
-    fn keep_common(&mut self, other: &Record<'a>) {
-        if self.refusal() != other.refusal() {
-            self.said = Said::Undecidable;
-            return;
-        }
-        if !matches!(self.said, Said::Event | Said::Unnamed)
-            || !matches!(other.said, Said::Event | Said::Unnamed)
-        {
-            return;
-        }
-        let (mine, other) = (&mut self.event, &other.event);
-        let kind = (mine.kind, mine.backend_pid, mine.host, mine.port);
-        if kind != (other.kind, other.backend_pid, other.host, other.port) {
-            self.said = Said::Undecidable;
-            return;
-        }
-        mine.user.take_if(|user| other.user.as_ref() != Some(user));
-        mine.database
-            .take_if(|name| other.database.as_ref() != Some(name));
-        mine.application_name
-            .take_if(|name| other.application_name != Some(name));
-    }
-}
-
-/// How good a reading is. One that was announced beats one that was not; one whose names stand in
-/// the message beats one whose names do not.
-fn rank(record: &Record<'_>) -> u8 {
-    let announced = matches!(record.claim, Claim::Announced { .. });
-    let named = record.said == Said::Event;
-    u8::from(named) + 2 * u8::from(announced)
-}
-
-/// Would no longer reading be better?
-fn is_final(record: Option<&Record<'_>>) -> bool {
-    record.is_some_and(|record| {
-        record.said == Said::Event
-            || matches!(
-                record.claim,
-                Claim::Announced {
-                    authorized: true,
-                    ..
-                }
-            )
-    })
 }
 
 /// Does `text` hold what only connection lines and those that imitate them hold?
@@ -466,98 +346,4 @@ fn looks_like_connection(text: &str) -> bool {
 
 fn time_of(stamp: &str) -> Option<OffsetDateTime> {
     time_stamp::parse(stamp).or_else(|| time_stamp::parse_epoch(stamp))
-}
-
-/// A line that begins as the prefix does, and the lines up to the next such line.
-struct Segment<'a> {
-    start: usize,
-    /// Without the last line feed.
-    end: usize,
-    /// `None`: lines in front of the first record.
-    head: Option<Head<'a>>,
-}
-
-/// Cuts a text into segments, on demand.
-struct Segments<'a, 'r> {
-    text: &'a str,
-    prefix: &'r LogLinePrefix,
-    /// The segment that was not cut yet: its end is not known.
-    next: Segment<'a>,
-    ready: VecDeque<Segment<'a>>,
-    lines: usize,
-    continuations: usize,
-}
-
-/// More segments than can begin inside the names of one prefix.
-const MOST_JOINED: usize = 16;
-
-impl<'a, 'r> Segments<'a, 'r> {
-    fn new(text: &'a str, prefix: &'r LogLinePrefix) -> Self {
-        Self {
-            text,
-            prefix,
-            next: Segment {
-                start: 0,
-                end: 0,
-                head: prefix.head(text),
-            },
-            ready: VecDeque::new(),
-            lines: 0,
-            continuations: 0,
-        }
-    }
-
-    fn pop(&mut self) -> Option<Segment<'a>> {
-        self.ready.pop_front().or_else(|| self.cut())
-    }
-
-    /// One of the segments behind the one that was popped last.
-    fn peek(&mut self, index: usize) -> Option<&Segment<'a>> {
-        if index >= MOST_JOINED {
-            return None;
-        }
-        while self.ready.len() <= index {
-            let segment = self.cut()?;
-            self.ready.push_back(segment);
-        }
-        self.ready.get(index)
-    }
-
-    fn text(&self, start: usize, end: usize) -> &'a str {
-        self.text.get(start..end).unwrap_or_default()
-    }
-
-    /// Drops the segments that belong to `first`; the text of all of them.
-    fn drop_next(&mut self, first: &Segment<'a>, joined: usize) -> &'a str {
-        let last = self.ready.drain(..joined.min(self.ready.len())).next_back();
-        let end = last.map_or(first.end, |last| last.end);
-        self.text(first.start, end)
-    }
-
-    /// Looks for the end of the next segment, and for the head of the one behind it.
-    fn cut(&mut self) -> Option<Segment<'a>> {
-        let rest_of_text = |from: usize| self.text.get(from..).filter(|rest| !rest.is_empty());
-        let mut rest = rest_of_text(self.next.start)?;
-        let mut end = self.next.start;
-        loop {
-            let line = memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
-            self.lines += 1;
-            end += line;
-            let behind = rest_of_text(end + 1);
-            let head = behind
-                .filter(|behind| !behind.starts_with('\t'))
-                .and_then(|behind| self.prefix.head(behind));
-            if head.is_some() || behind.is_none() {
-                let start = end + 1;
-                let next = Segment { start, end, head };
-                let segment = std::mem::replace(&mut self.next, next);
-                return Some(Segment { end, ..segment });
-            }
-            if self.next.head.is_some() {
-                self.continuations += 1;
-            }
-            rest = behind?;
-            end += 1;
-        }
-    }
 }

@@ -28,7 +28,7 @@ impl Client {
     pub(crate) fn open(server_port: u16) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", server_port)).unwrap();
         stream
-            .set_read_timeout(Some(Duration::from_secs(60)))
+            .set_read_timeout(Some(Duration::from_mins(1)))
             .unwrap();
         let told = Told {
             port: stream.local_addr().unwrap().port(),

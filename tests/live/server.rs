@@ -74,7 +74,7 @@ impl Server {
 
     /// Until the startup process is done, clients are turned away.
     fn wait_until_ready(&self) {
-        let deadline = Instant::now() + Duration::from_secs(120);
+        let deadline = Instant::now() + Duration::from_mins(2);
         while !self
             .psql("user=postgres dbname=postgres", "", "select 1")
             .status

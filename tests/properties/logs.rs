@@ -253,7 +253,7 @@ impl Forgery {
                 host => format!("{host} port={}", client.port),
             },
         );
-        let forger = Backend {
+        let impostor = Backend {
             pid: self.process.get(backends).pid,
             user: b"a".to_vec(),
             database: b"b".to_vec(),
@@ -269,7 +269,7 @@ impl Forgery {
         };
         let forged = [
             self.before.as_bytes(),
-            &server_log::prefix(setting, &line, &forger, 1),
+            &server_log::prefix(setting, &line, &impostor, 1),
             message.as_bytes(),
             self.after.as_bytes(),
         ]
