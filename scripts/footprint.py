@@ -173,7 +173,9 @@ def stop(process, servers):
 
 
 class TlsHandler(http.server.BaseHTTPRequestHandler):
-    """HTTP/1.0: every request has a connection of its own."""
+    """Every request has a connection of its own, ended as TLS wants it."""
+
+    protocol_version = "HTTP/1.1"
 
     def log_message(self, *_):
         pass
@@ -181,8 +183,11 @@ class TlsHandler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.send_header("content-length", "2")
+        self.send_header("connection", "close")
         self.end_headers()
         self.wfile.write(b"ok")
+        with contextlib.suppress(OSError):
+            self.connection.unwrap()
 
 
 @contextlib.contextmanager
