@@ -52,6 +52,10 @@ fn prefixes_that_tell_nothing_apart_are_refused() {
             "`%u` and `%d` stand side by side, so that nothing tells where the first one ends; put a literal between them",
         ),
         (
+            "%t:%L%u@%d:[%p]:",
+            "`%L` and `%u` stand side by side, so that nothing tells where the first one ends; put a literal between them",
+        ),
+        (
             "%u %t ",
             "it starts with `%u`, which a client chooses, so that nothing tells where a line begins; start it with %t or %m",
         ),

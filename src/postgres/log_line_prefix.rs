@@ -77,8 +77,8 @@ pub(super) enum Field {
     Database,
     /// `%a`
     ApplicationName,
-    /// `%b` and `%i`: words of the server.
-    ServerText,
+    /// `%b`, the kind of backend, and `%i`, what it is doing: words of the server.
+    ServerText { of_backend: bool },
     /// `%p`
     ProcessId,
     /// `%l`, `%P`, `%x`, `%Q`: a number, or nothing.
@@ -336,7 +336,8 @@ fn field(letter: char, behind_process_id: bool) -> Option<Field> {
         'u' => Field::User,
         'd' => Field::Database,
         'a' => Field::ApplicationName,
-        'b' | 'i' => Field::ServerText,
+        'b' => Field::ServerText { of_backend: true },
+        'i' => Field::ServerText { of_backend: false },
         'p' => Field::ProcessId,
         'l' | 'P' | 'x' | 'Q' => Field::Number,
         'e' => Field::SqlState,
@@ -366,7 +367,7 @@ fn has_readings(item: &Item) -> bool {
         || matches!(
             item,
             Item::Field {
-                field: Field::Quit | Field::Host { .. } | Field::ServerText,
+                field: Field::Quit | Field::Host { .. } | Field::ServerText { .. },
                 ..
             }
         )
@@ -374,15 +375,14 @@ fn has_readings(item: &Item) -> bool {
 
 /// The letter of a field whose text may be of any length and hold any character.
 fn open_ended(item: &Item) -> Option<char> {
-    chosen_by_client(item).or(match item {
-        Item::Field {
-            field: Field::ServerText,
-            ..
-        } => Some('b'),
-        Item::Field {
-            field: Field::Host { .. },
-            ..
-        } => Some('h'),
-        _ => None,
-    })
+    let Item::Field { field, .. } = item else {
+        return None;
+    };
+    match field {
+        Field::ServerText { of_backend: true } => Some('b'),
+        Field::ServerText { of_backend: false } => Some('i'),
+        Field::Host { of_server: true } => Some('L'),
+        Field::Host { of_server: false } => Some('h'),
+        _ => chosen_by_client(item),
+    }
 }

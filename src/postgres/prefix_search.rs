@@ -73,7 +73,10 @@ where
                     Field::Host { of_server } => {
                         return self.each_host(at, *width, next, *of_server);
                     }
-                    Field::User | Field::Database | Field::ApplicationName | Field::ServerText => {
+                    Field::User
+                    | Field::Database
+                    | Field::ApplicationName
+                    | Field::ServerText { .. } => {
                         return self.each_name(at, *field, *width, next);
                     }
                     fixed => match self.fixed(at, *fixed, *width) {
