@@ -57,7 +57,7 @@ def elf_faults(binary, folders):
     if len(binary) > MAX_BINARY_BYTES:
         yield f"bootstrap has {len(binary)} bytes, more than {MAX_BINARY_BYTES}"
     for folder in folders:
-        if folder.encode() in binary:
+        if (folder.rstrip("/") + "/").encode() in binary:
             yield f"names {folder}, where it was built"
 
 
