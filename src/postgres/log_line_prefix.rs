@@ -182,12 +182,6 @@ impl LogLinePrefix {
         self.has(|field| matches!(field, Field::Remote | Field::Host { of_server: false }))
     }
 
-    /// Does the prefix say the port of a client (`%r`), so that it names one connection?
-    #[must_use]
-    pub fn has_port(&self) -> bool {
-        self.has(|field| field == Field::Remote)
-    }
-
     /// Does the prefix name the server process?
     #[must_use]
     pub fn has_process(&self) -> bool {

@@ -201,15 +201,22 @@ fn authorized<'a>(
     known: Known,
     event: &mut ConnectionEvent<'a>,
 ) -> Option<Kind> {
-    let over_socket = prefix.host == Some("[local]");
-    let (names, suffix) = names::user_and_database(rest, prefix, known, &|behind| {
-        suffix::read(behind, over_socket)
-    })?;
+    let tail = |behind| suffix::read(behind, prefix.host == Some("[local]"));
+    let (names, suffix) = names::user_and_database(rest, prefix, known, &tail)?;
+    Some(let_in(names, suffix, event))
+}
+
+/// What both forms of `connection authorized` say; the suffix is `None` where it is not decidable.
+fn let_in<'a>(
+    names: Names<'a>,
+    suffix: Option<suffix::Suffix<'a>>,
+    event: &mut ConnectionEvent<'a>,
+) -> Kind {
     let suffix = suffix.unwrap_or_default();
     (event.user, event.database) = (names.user, names.database);
     event.application_name = suffix.application_name;
     event.encryption = suffix.encryption;
-    Some(Kind::Authorized)
+    Kind::Authorized
 }
 
 /// `user=%s[ application_name=%s][ SSL enabled (…)][ GSS (…)]`, behind `user=`. The database of a
@@ -220,16 +227,10 @@ fn replication_authorized<'a>(
     known: Known,
     event: &mut ConnectionEvent<'a>,
 ) -> Option<Kind> {
-    let over_socket = prefix.host == Some("[local]");
-    let (names, suffix) = names::user_then(rest, prefix, known, &|behind| {
-        suffix::read(behind, over_socket)
-    })?;
-    let suffix = suffix.unwrap_or_default();
-    (event.user, event.database) = (names.user, names.database);
-    event.application_name = suffix.application_name;
-    event.encryption = suffix.encryption;
+    let tail = |behind| suffix::read(behind, prefix.host == Some("[local]"));
+    let (names, suffix) = names::user_then(rest, prefix, known, &tail)?;
     event.replication = true;
-    Some(Kind::Authorized)
+    Some(let_in(names, suffix, event))
 }
 
 /// `%.3f ms, fork=%.3f ms, authentication=%.3f ms`, behind `setup total=`.
