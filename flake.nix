@@ -45,7 +45,7 @@
       emptyTests =
         let
           manifest = lib.importTOML ./Cargo.toml;
-          fileIn = folder: target: "${folder}/${target.name}.rs";
+          fileIn = folder: target: target.path or "${folder}/${target.name}.rs";
           files =
             map (fileIn "tests") (manifest.test or [ ]) ++ map (fileIn "benches") (manifest.bench or [ ]);
         in
@@ -183,7 +183,14 @@
                 cargoClippyExtraArgs = "--all-targets -- --deny warnings";
               }
             );
-            test = craneLib.cargoTest (hostArgs // { inherit cargoArtifacts; });
+            # Without the documentation's examples: rustdoc wants rustc in its own folder of the store.
+            test = craneLib.cargoTest (
+              hostArgs
+              // {
+                inherit cargoArtifacts;
+                cargoTestExtraArgs = "--lib --bins --tests";
+              }
+            );
             fmt = craneLib.cargoFmt { inherit (hostArgs) src; };
             # OpenTofu formats alike. nixpkgs would have to compile Terraform, which is not free.
             terraform-fmt =
