@@ -127,7 +127,7 @@ pub fn messages(
             connections: &content.connections,
             unparsed: content.unparsed,
             place,
-            style: settings.style,
+            style: settings.style.clone(),
         });
         Some(Message {
             channel: channel.to_owned(),

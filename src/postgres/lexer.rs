@@ -17,25 +17,17 @@ pub enum Severity {
     #[token("DETAIL:  ")]
     Detail,
     /// Where in SQL or in a procedure: only lines that SQL caused have it.
-    #[token("CONTEXT:  ")]
-    #[token("STATEMENT:  ")]
-    #[token("QUERY:  ")]
+    #[regex("(CONTEXT|STATEMENT|QUERY):  ")]
     FromSql,
     /// Anything else.
-    #[token("DEBUG:  ")]
-    #[token("INFO:  ")]
-    #[token("NOTICE:  ")]
-    #[token("WARNING:  ")]
-    #[token("ERROR:  ")]
-    #[token("PANIC:  ")]
-    #[token("HINT:  ")]
-    #[token("LOCATION:  ")]
-    #[token("BACKTRACE:  ")]
+    #[regex("(DEBUG|INFO|NOTICE|WARNING|ERROR|PANIC|HINT|LOCATION|BACKTRACE):  ")]
     Other,
 }
 
 /// How a message about a connection begins; each variant quotes PostgreSQL's format string.
 #[derive(Logos, Debug, Clone, Copy, PartialEq, Eq)]
+#[logos(subpattern method = "\"trust\"|Ident|Peer|password|GSSAPI|SSPI|PAM|BSD|LDAP|certificate|\
+    RADIUS|OAuth bearer")]
 pub enum Opening {
     /// `connection received: host=%s port=%s` or `connection received: host=%s`
     #[token("connection received: host=")]
@@ -60,23 +52,10 @@ pub enum Opening {
     Disconnection,
 
     /// `… authentication failed for user "%s"`, `auth_failed` in `auth.c`
-    #[token("authentication failed for user \"")]
-    #[token("\"trust\" authentication failed for user \"")]
-    #[token("Ident authentication failed for user \"")]
-    #[token("Peer authentication failed for user \"")]
-    #[token("password authentication failed for user \"")]
-    #[token("GSSAPI authentication failed for user \"")]
-    #[token("SSPI authentication failed for user \"")]
-    #[token("PAM authentication failed for user \"")]
-    #[token("BSD authentication failed for user \"")]
-    #[token("LDAP authentication failed for user \"")]
-    #[token("certificate authentication failed for user \"")]
-    #[token("RADIUS authentication failed for user \"")]
-    #[token("OAuth bearer authentication failed for user \"")]
+    #[regex("((?&method) )?authentication failed for user \"")]
     AuthenticationFailed,
     /// `no pg_hba.conf entry for host "%s", user "%s", database "%s", %s`
-    #[token("no pg_hba.conf entry for host \"")]
-    #[token("pg_hba.conf rejects connection for host \"")]
+    #[regex("(no pg_hba.conf entry|pg_hba.conf rejects connection) for host \"")]
     NotInHba,
     /// `no pg_hba.conf entry for replication connection from host "%s", user "%s", %s`
     #[token("no pg_hba.conf entry for replication connection from host \"")]
@@ -84,14 +63,11 @@ pub enum Opening {
     ReplicationNotInHba,
     /// `role "%s" does not exist`, `role "%s" is not permitted to log in`,
     /// `too many connections for role "%s"`
-    #[token("role \"")]
-    #[token("too many connections for role \"")]
+    #[regex("(too many connections for )?role \"")]
     Role,
     /// `database "%s" does not exist`, `database "%s" is not currently accepting connections`,
     /// `permission denied for database "%s"`, `too many connections for database "%s"`
-    #[token("database \"")]
-    #[token("permission denied for database \"")]
-    #[token("too many connections for database \"")]
+    #[regex("((permission denied|too many connections) for )?database \"")]
     Database,
     /// `permission denied to start WAL sender` and its older forms
     #[token("must be superuser or replication role to start walsender")]

@@ -209,17 +209,18 @@ impl LogLinePrefix {
             lexer::severity(line)?;
         }
         let items = self.items.get(..self.head)?;
-        let mut head = None;
-        Search::new(line, items, |fields, at, next_item| {
-            head = Some(Head {
-                fields: *fields,
-                length: at,
-                next_item,
-            });
+        let mut end = None;
+        let mut search = Search::new(line, items, |_, at, next_item| {
+            end = Some((at, next_item));
             false
+        });
+        search.run(0, 0);
+        let fields = search.fields;
+        end.map(|(length, next_item)| Head {
+            fields,
+            length,
+            next_item,
         })
-        .run(0, 0);
-        head
     }
 
     /// Offers every reading of `record`, which begins with `head`, until `visit` returns `false`.

@@ -133,16 +133,24 @@ fn host_and_port<'a>(
     if host.is_empty() || host.bytes().any(|byte| matches!(byte, b'\n' | b'\t')) {
         return None;
     }
-    let port = match rest.strip_prefix(" port=") {
-        Some("???") => None,
-        Some(digits) => Some(digits.parse::<u16>().ok()?),
-        None if rest.is_empty() => None,
-        None => return None,
+    let named = prefix.remote.filter(|remote| remote.ends_with(')'));
+    let port = match (rest.strip_prefix(" port="), named) {
+        (Some(port), Some(remote)) if is_port_of(remote, host, port) => prefix.port,
+        (Some("???"), None) => None,
+        (Some(digits), None) => Some(digits.parse::<u16>().ok()?),
+        (None, None) if rest.is_empty() => None,
+        _ => return None,
     };
-    let names_port = prefix.remote.is_some_and(|remote| remote.ends_with(')'));
-    let agrees = !names_port || prefix.port == port;
     let host = Some(host).filter(|host| *host != NO_HOST);
-    agrees.then_some((host, port))
+    Some((host, port))
+}
+
+/// Is `remote` `host(port)`?
+fn is_port_of(remote: &str, host: &str, port: &str) -> bool {
+    let inside = remote
+        .strip_prefix(host)
+        .and_then(|rest| rest.strip_prefix('('));
+    inside.and_then(|inside| inside.strip_suffix(')')) == Some(port)
 }
 
 /// What PostgreSQL writes for a host, or port, that it cannot tell.
@@ -157,10 +165,9 @@ fn authenticated<'a>(
     event: &mut ConnectionEvent<'a>,
 ) -> Option<Kind> {
     let (name, behind) = rsplit_at(rest, b'"', "\" method=")?;
-    let (method, hba_line) = behind.split_once(" (")?;
-    let (_, line_number) = hba_line.strip_suffix(')')?.rsplit_once(':')?;
+    let (method, hba_line) = split_once(behind, b' ')?;
     let words = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if !method.bytes().all(words) || line_number.parse::<u32>().is_err() {
+    if !method.bytes().all(words) || !is_hba_line(hba_line) {
         return None;
     }
     // For these methods `set_authn_id` in `auth.c` takes the user name itself.
@@ -178,6 +185,15 @@ fn authenticated<'a>(
     event.auth_method = Some(method);
     event.identity = is_identity.then(|| names::without_tabs(name));
     Some(Kind::Authenticated)
+}
+
+/// `(%s:%d)`
+fn is_hba_line(text: &str) -> bool {
+    let inside = text
+        .strip_prefix('(')
+        .and_then(|text| text.strip_suffix(')'));
+    let place = inside.and_then(|place| rsplit_at(place, b':', ":"));
+    place.is_some_and(|(_, number)| number.parse::<u32>().is_ok())
 }
 
 /// Cuts `text` at the first `byte`, an ASCII character.
@@ -293,17 +309,20 @@ fn disconnection<'a>(
 
 /// `%d:%02d:%02d.%03d`: hours of any number of digits.
 fn session_time(text: &str) -> Option<Duration> {
-    let (hours, rest) = split_once(text, b':')?;
-    let (minutes, rest) = split_once(rest, b':')?;
-    let (seconds, milliseconds) = split_once(rest, b'.')?;
-    if minutes.len() != 2 || seconds.len() != 2 || milliseconds.len() != 3 {
+    let (hours, rest) = text.split_at_checked(text.len().checked_sub(":00:00.000".len())?)?;
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
+    let two = |tens, ones| Some(10 * digit(tens)? + digit(ones)?);
+    let [b':', m1, m2, b':', s1, s2, b'.', f1, f2, f3] = *rest.as_bytes() else {
         return None;
-    }
-    let number = |text: &str| text.parse::<u64>().ok();
-    let whole = number(hours)?
-        .checked_mul(3600)?
-        .checked_add(number(minutes)? * 60 + number(seconds)?)?;
-    Some(Duration::from_secs(whole) + Duration::from_millis(number(milliseconds)?))
+    };
+    let minutes = hours
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(60)?
+        .checked_add(two(m1, m2)?)?;
+    let milliseconds = (two(s1, s2)? * 10 + digit(f1)?) * 100 + two(f2, f3)?;
+    let whole = Duration::from_secs(minutes.checked_mul(60)?);
+    whole.checked_add(Duration::from_millis(milliseconds))
 }
 
 fn fatal<'a>(line: &LogLine<'a, '_>, known: Known, event: &mut ConnectionEvent<'a>) -> Said {

@@ -1,6 +1,8 @@
 //! The search for every way to read a prefix.
 
-use memchr::{memchr, memchr_iter};
+use std::ops::ControlFlow;
+
+use memchr::{memchr, memchr2_iter};
 
 use super::lexer;
 use super::log_line_prefix::{Field, Item, PrefixFields};
@@ -77,7 +79,11 @@ where
                     | Field::Database
                     | Field::ApplicationName
                     | Field::ServerText { .. } => {
-                        return self.each_name(at, *field, *width, next);
+                        match self.each_name(at, *field, *width, next) {
+                            ControlFlow::Continue(behind) => (at, next) = behind,
+                            ControlFlow::Break(wants_more) => return wants_more,
+                        }
+                        continue;
                     }
                     fixed => match self.fixed(at, *fixed, *width) {
                         Some(end) => end,
@@ -159,12 +165,10 @@ where
 
     /// Behind the spaces that `%-10u` puts behind a field from `at` to `end`.
     fn right_padding(&self, at: usize, end: usize, width: i32) -> usize {
-        let Some(wanted) = width
-            .checked_neg()
-            .and_then(|width| usize::try_from(width).ok())
-        else {
+        if width >= 0 {
             return end;
-        };
+        }
+        let wanted = usize::try_from(width.unsigned_abs()).unwrap_or(0);
         let missing = wanted.saturating_sub(end - at);
         let spaces = self.bytes(end).iter().take(missing);
         end + spaces.take_while(|byte| **byte == b' ').count()
@@ -175,34 +179,21 @@ where
         let start = self.left_padding(at, width);
         let bytes = self.bytes(start);
         if bytes.starts_with(LOCAL.as_bytes()) {
-            return self.remote(
-                at,
-                start,
-                start + LOCAL.len(),
-                Some(LOCAL),
-                None,
-                width,
-                next,
-            );
+            let end = start + LOCAL.len();
+            return self.remote(at, start, end, Some(LOCAL), None, width, next);
         }
         // With `log_hostname`, a name from the DNS can hold a parenthesis itself; no blank.
-        let mut open = 0;
-        while let Some(step) = bytes
-            .get(open..)
-            .and_then(|rest| rest.iter().position(|byte| matches!(byte, b'(' | b' ')))
-        {
-            open += step;
-            if bytes.get(open) == Some(&b' ') || open > LONGEST_HOST {
+        let longest = bytes.get(..=LONGEST_HOST).unwrap_or(bytes);
+        for open in memchr2_iter(b'(', b' ', longest) {
+            let Some([b'(', behind @ ..]) = bytes.get(open..) else {
                 break;
-            }
-            open += 1;
-            let behind = bytes.get(open..).unwrap_or_default();
+            };
             let Some((port, length)) = port(behind) else {
                 continue;
             };
-            let host = self.slice(start, start + open - 1);
+            let host = self.slice(start, start + open);
             let host = host.filter(|host| *host != "???");
-            let end = start + open + length;
+            let end = start + open + 1 + length;
             if !self.remote(at, start, end, host, port, width, next) {
                 return false;
             }
@@ -234,76 +225,116 @@ where
         let start = self.left_padding(at, width);
         let bytes = self.bytes(start);
         let longest = memchr(b' ', bytes).unwrap_or(bytes.len()).min(LONGEST_HOST);
-        let keep = of_server || self.fields.remote.is_some();
-        let before = self.fields;
-        self.each_end(start, longest, next, |search, end, _| {
+        let before = self.fields.remote;
+        let keep = of_server || before.is_some();
+        let mut from = start;
+        while let Some(found) = self.next_end(from, start + longest, next) {
             if !keep {
-                let host = search.slice(start, end);
-                search.fields.remote = host;
-                search.fields.host = host.filter(|host| !host.is_empty() && *host != "???");
+                let host = self.slice(start, found.end);
+                self.fields.remote = host;
+                self.fields.host = host.filter(|host| !host.is_empty() && *host != "???");
             }
-            let end = search.right_padding(at, end, width);
-            let wants_more = search.run(end, next);
-            search.fields.remote = before.remote;
-            wants_more
-        })
+            let end = self.right_padding(at, found.end, width);
+            if !self.run(end, next) {
+                return false;
+            }
+            self.fields.remote = before;
+            from = found.end + 1;
+        }
+        true
     }
 
-    /// `%u`, `%d`, `%a`, `%b`, `%i`: any text.
-    fn each_name(&mut self, at: usize, field: Field, width: i32, next: usize) -> bool {
-        let padding = usize::try_from(width.unsigned_abs()).unwrap_or(0);
+    /// `%u`, `%d`, `%a`, `%b`, `%i`: any text. Reads on behind every place where it can end but the
+    /// last, which is left to the caller.
+    fn each_name(
+        &mut self,
+        at: usize,
+        field: Field,
+        width: i32,
+        next: usize,
+    ) -> ControlFlow<bool, (usize, usize)> {
         let longest = if field == Field::ApplicationName {
             longest_application_name(self.bytes(at))
         } else {
             self.text.get(at..).map_or(0, names::longest_name)
         };
-        let longest = longest + padding;
-        self.each_end(at, longest, next, |search, end, (behind, next)| {
-            let Some(name) = search.slice(at, end).map(|name| unpadded(name, width)) else {
-                return true;
-            };
-            match field {
-                Field::User => search.fields.user = Some(name),
-                Field::Database => search.fields.database = Some(name),
-                Field::ApplicationName => search.fields.application_name = Some(name),
-                _ => {}
+        let padding = usize::try_from(width.unsigned_abs()).unwrap_or(0);
+        let last = at + longest + padding;
+        let mut this = self.next_end(at, last, next);
+        while let Some(End {
+            end,
+            behind,
+            next: item,
+        }) = this
+        {
+            this = self.next_end(end + 1, last, next);
+            if !self.name(at, end, field, width) {
+                continue;
             }
-            let possible = field == Field::ApplicationName || names::is_name(name);
-            !possible || search.run(behind, next)
-        })
-    }
-
-    /// Calls `visit` with every byte, at most `longest` behind `start`, where the literal behind a
-    /// field stands, and with what comes behind that; without a literal, with every byte.
-    fn each_end(
-        &mut self,
-        start: usize,
-        longest: usize,
-        next: usize,
-        mut visit: impl FnMut(&mut Self, usize, (usize, usize)) -> bool,
-    ) -> bool {
-        let bytes = self.bytes(start);
-        self.names_end = self.names_end.max(start + longest);
-        let items = self.items;
-        let Some(Item::Literal(literal)) = items.get(next) else {
-            let mut ends = start..=start + longest.min(bytes.len());
-            return ends.all(|end| visit(self, end, (end, next)));
-        };
-        let (offset, rarest) = literal.rarest;
-        let literal = literal.text.as_bytes();
-        let from = bytes.get(offset..).unwrap_or_default();
-        let window = from.get(..=longest).unwrap_or(from);
-        for length in memchr_iter(rarest, window) {
-            let found = bytes
-                .get(length..)
-                .is_some_and(|rest| begins(rest, literal));
-            let end = start + length;
-            if found && !visit(self, end, (end + literal.len(), next + 1)) {
-                return false;
+            if this.is_none() {
+                return ControlFlow::Continue((behind, item));
+            }
+            if !self.run(behind, item) {
+                return ControlFlow::Break(false);
             }
         }
-        true
+        ControlFlow::Break(true)
     }
+
+    /// Can the text from `at` to `end` be the name?
+    fn name(&mut self, at: usize, end: usize, field: Field, width: i32) -> bool {
+        let Some(name) = self.slice(at, end).map(|name| unpadded(name, width)) else {
+            return false;
+        };
+        match field {
+            Field::User => self.fields.user = Some(name),
+            Field::Database => self.fields.database = Some(name),
+            Field::ApplicationName => {
+                self.fields.application_name = Some(name);
+                return true;
+            }
+            _ => {}
+        }
+        names::is_name(name)
+    }
+
+    /// The first place between `from` and `last` where the literal behind a field stands; without
+    /// a literal, every place.
+    fn next_end(&mut self, mut from: usize, last: usize, next: usize) -> Option<End> {
+        self.names_end = self.names_end.max(last);
+        let items = self.items;
+        let Some(Item::Literal(literal)) = items.get(next) else {
+            let end = (from <= last.min(self.text.len())).then_some(from)?;
+            return Some(End {
+                end,
+                behind: end,
+                next,
+            });
+        };
+        let (offset, rarest) = literal.rarest;
+        loop {
+            let window = self.text.as_bytes().get(from + offset..)?;
+            let window = window.get(..=last.checked_sub(from)?).unwrap_or(window);
+            let end = from + memchr(rarest, window)?;
+            if begins(self.bytes(end), literal.text.as_bytes()) {
+                let behind = end + literal.text.len();
+                return Some(End {
+                    end,
+                    behind,
+                    next: next + 1,
+                });
+            }
+            from = end + 1;
+        }
+    }
+}
+
+/// Where a field can end.
+struct End {
+    end: usize,
+    /// Behind the literal that follows it, and the item behind that.
+    behind: usize,
+    next: usize,
 }
 
 /// `starts_with` for a few bytes, without the call of `memcmp`.

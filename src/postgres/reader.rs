@@ -12,7 +12,7 @@ use super::backends::{Announced, Claim, End, Undo};
 use super::connection::{ConnectionEvent, Kind};
 use super::log_line_prefix::{Head, LogLine, LogLinePrefix, PrefixFields};
 use super::message::{self, Said};
-use super::record::{Record, is_final};
+use super::record::Record;
 use super::segments::{Segment, Segments};
 use super::time_stamp;
 
@@ -41,6 +41,10 @@ pub struct LineCounts {
 /// About as long as the part of a prefix before its names can be.
 const LONGEST_HEAD: usize = 100;
 
+/// Bytes of a connection line, about; and log events of a CloudWatch batch, at most.
+const COMMON_LINE: usize = 150;
+const COMMON_BATCH: usize = 10_000;
+
 /// Reads `text`, whose records stand behind `prefix`; `announced` carries what earlier texts of
 /// the same log said.
 #[must_use]
@@ -54,7 +58,10 @@ pub fn read<'a>(text: &'a str, prefix: &LogLinePrefix, announced: &mut Announced
         prefix,
         announced,
         segments: Segments::new(text, prefix),
-        reading: Reading::default(),
+        reading: Reading {
+            events: Vec::with_capacity((text.len() / COMMON_LINE).min(COMMON_BATCH)),
+            counts: LineCounts::default(),
+        },
         garbage_until,
         last_event: None,
         last_time: ("", None),
@@ -87,18 +94,17 @@ impl<'a> Reader<'a, '_> {
             self.stray_lines(segment);
             return;
         };
-        let mut best = None;
-        let misread = self.record(segment, head, &mut best);
-        let Some(record) = &mut best else {
+        let mut record = Record::blank();
+        let misread = self.record(segment, head, &mut record);
+        if record.is_unread() {
             self.garbage(segment, head, misread);
             return;
-        };
+        }
         let text = self.segments.drop_next(segment, record.joined);
         self.reading.counts.records += 1;
         let events = self.reading.events.len();
-        if self.is_event(segment.start, text, record) {
-            let event = best.map(|record| record.event);
-            self.reading.events.extend(event);
+        if self.is_event(segment.start, text, &mut record) {
+            self.reading.events.push(record.event);
         }
         self.announced.end = if self.reading.events.len() > events {
             End::Event
@@ -129,12 +135,7 @@ impl<'a> Reader<'a, '_> {
 
     /// The record that starts with `segment`: one segment, or as many as begin where names of its
     /// prefix can still stand. Returns whether wrong readings were found.
-    fn record(
-        &mut self,
-        segment: &Segment<'a>,
-        head: &Head<'a>,
-        best: &mut Option<Record<'a>>,
-    ) -> bool {
+    fn record(&mut self, segment: &Segment<'a>, head: &Head<'a>, best: &mut Record<'a>) -> bool {
         let mut misread = false;
         let mut end = segment.end;
         for joined in 0.. {
@@ -143,7 +144,7 @@ impl<'a> Reader<'a, '_> {
                 misread |= !self.reading(&line, joined, best);
                 true
             });
-            if names_end < text.len() || is_final(best.as_ref()) {
+            if names_end < text.len() || best.is_final() {
                 break;
             }
             let Some(next) = self.segments.peek(joined) else {
@@ -152,11 +153,7 @@ impl<'a> Reader<'a, '_> {
             end = next.end;
         }
         // The line of a session, whose application name can imitate the end of the prefix.
-        if let Some(best) = best
-            && misread
-            && best.refusal().is_some()
-            && !message::is_starting(&best.prefix)
-        {
+        if misread && best.refusal().is_some() && !message::is_starting(&best.prefix) {
             best.said = Said::Undecidable;
         }
         misread
@@ -171,35 +168,28 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// Reads `line` into `best` if that makes it better; `false` when the line cannot be right.
-    fn reading(
-        &self,
-        line: &LogLine<'a, '_>,
-        joined: usize,
-        best: &mut Option<Record<'a>>,
-    ) -> bool {
-        let client = self.announced.client(line.prefix);
-        let blank = Record {
-            said: Said::Nothing,
-            event: ConnectionEvent::of_kind(Kind::Suspicious),
-            prefix: *line.prefix,
-            client,
-            claim: self.announced.claim(client, line.prefix.backend_pid),
-            joined,
-        };
-        let Some(best) = best else {
-            let first = best.insert(blank);
-            let is_possible = first.read(line);
+    fn reading(&self, line: &LogLine<'a, '_>, joined: usize, best: &mut Record<'a>) -> bool {
+        if best.is_unread() {
+            let is_possible = self.read(line, joined, best);
             if !is_possible {
-                *best = None;
+                *best = Record::blank();
             }
             return is_possible;
-        };
-        let mut other = blank;
-        let is_possible = other.read(line);
+        }
+        let mut other = Record::blank();
+        let is_possible = self.read(line, joined, &mut other);
         if is_possible {
             best.keep_better(other);
         }
         is_possible
+    }
+
+    fn read(&self, line: &LogLine<'a, '_>, joined: usize, record: &mut Record<'a>) -> bool {
+        record.prefix = *line.prefix;
+        record.client = self.announced.client(line.prefix);
+        record.claim = self.announced.claim(record.client, line.prefix.backend_pid);
+        record.joined = joined;
+        record.read(line)
     }
 
     /// Takes note of `record`; is it an event to tell?

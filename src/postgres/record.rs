@@ -8,7 +8,7 @@ use super::log_line_prefix::{LogLine, PrefixFields};
 use super::message::{self, Said};
 use super::names::Known;
 
-/// A record as it was read.
+/// A record as it was read; [`Said::Contradiction`] when it was not.
 pub(super) struct Record<'a> {
     pub(super) said: Said,
     /// Blank when the record reports none.
@@ -21,6 +21,18 @@ pub(super) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// Nothing was read yet.
+    pub(super) fn blank() -> Self {
+        Self {
+            said: Said::Contradiction,
+            event: ConnectionEvent::of_kind(Kind::Suspicious),
+            prefix: PrefixFields::default(),
+            client: None,
+            claim: Claim::Unannounced,
+            joined: 0,
+        }
+    }
+
     /// What `line` says, held against what its backend said before; `false` when both cannot be.
     pub(super) fn read(&mut self, line: &LogLine<'a, '_>) -> bool {
         let known = match self.claim {
@@ -42,6 +54,23 @@ impl<'a> Record<'a> {
         is_possible
     }
 
+    /// Was there no reading that can be right?
+    pub(super) fn is_unread(&self) -> bool {
+        self.said == Said::Contradiction
+    }
+
+    /// Would no longer reading be better?
+    pub(super) fn is_final(&self) -> bool {
+        self.said == Said::Event
+            || matches!(
+                self.claim,
+                Claim::Announced {
+                    authorized: true,
+                    ..
+                }
+            )
+    }
+
     pub(super) fn keep_better(&mut self, other: Record<'a>) {
         match rank(self).cmp(&rank(&other)) {
             Ordering::Less => *self = other,
@@ -54,6 +83,9 @@ impl<'a> Record<'a> {
     /// `connection authorized`, no other message quotes a client.
     fn may_be_rest(&self) -> bool {
         const SEVERITIES: [&str; 3] = ["LOG:  ", "FATAL:  ", "DETAIL:  "];
+        let Some(reason) = self.refusal() else {
+            return false;
+        };
         let authorized = matches!(
             self.claim,
             Claim::Announced {
@@ -62,7 +94,6 @@ impl<'a> Record<'a> {
             }
         );
         let has_names = self.prefix.user.is_some() || self.prefix.database.is_some();
-        let reason = self.refusal().unwrap_or_default();
         !authorized && has_names && SEVERITIES.iter().any(|severity| reason.contains(severity))
     }
 
@@ -108,18 +139,4 @@ fn rank(record: &Record<'_>) -> u8 {
     let announced = matches!(record.claim, Claim::Announced { .. });
     let named = record.said == Said::Event;
     u8::from(named) + 2 * u8::from(announced)
-}
-
-/// Would no longer reading be better?
-pub(super) fn is_final(record: Option<&Record<'_>>) -> bool {
-    record.is_some_and(|record| {
-        record.said == Said::Event
-            || matches!(
-                record.claim,
-                Claim::Announced {
-                    authorized: true,
-                    ..
-                }
-            )
-    })
 }

@@ -50,7 +50,10 @@ impl<'a, 'r> Segments<'a, 'r> {
     }
 
     pub(super) fn pop(&mut self) -> Option<Segment<'a>> {
-        self.ready.pop_front().or_else(|| self.cut())
+        if self.ready.is_empty() {
+            return self.cut();
+        }
+        self.ready.pop_front()
     }
 
     /// One of the segments behind the one that was popped last.
@@ -71,8 +74,10 @@ impl<'a, 'r> Segments<'a, 'r> {
 
     /// Drops the segments that belong to `first`; the text of all of them.
     pub(super) fn drop_next(&mut self, first: &Segment<'a>, joined: usize) -> &'a str {
-        let last = self.ready.drain(..joined.min(self.ready.len())).next_back();
-        let end = last.map_or(first.end, |last| last.end);
+        let mut end = first.end;
+        for segment in (0..joined).map_while(|_| self.ready.pop_front()) {
+            end = segment.end;
+        }
         self.text(first.start, end)
     }
 
@@ -90,10 +95,12 @@ impl<'a, 'r> Segments<'a, 'r> {
                 .filter(|behind| !behind.starts_with('\t'))
                 .and_then(|behind| self.prefix.head(behind));
             if head.is_some() || behind.is_none() {
+                self.next.end = end;
                 let start = end + 1;
-                let next = Segment { start, end, head };
-                let segment = std::mem::replace(&mut self.next, next);
-                return Some(Segment { end, ..segment });
+                return Some(std::mem::replace(
+                    &mut self.next,
+                    Segment { start, end, head },
+                ));
             }
             if self.next.head.is_some() {
                 self.continuations += 1;

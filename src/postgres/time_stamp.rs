@@ -8,38 +8,66 @@ use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 /// Only its shape is checked here: see [`parse`].
 #[must_use]
 pub fn length(text: &[u8], milliseconds: bool) -> Option<usize> {
-    const SECONDS: &[u8; 20] = b"dddd-dd-dd dd:dd:dd ";
-    const MILLISECONDS: &[u8; 24] = b"dddd-dd-dd dd:dd:dd.ddd ";
-    let zone = if milliseconds {
-        behind_shape(text, MILLISECONDS)?
+    const DATE: Shape = Shape::of(*b"0000-00-");
+    const MINUTE: Shape = Shape::of(*b"00 00:00");
+    const SECONDS: Shape = Shape::of(*b"0:00:00 ");
+    const MILLISECONDS: Shape = Shape::of(*b":00.000 ");
+    let (length, last) = if milliseconds {
+        (24, MILLISECONDS)
     } else {
-        behind_shape(text, SECONDS)?
+        (20, SECONDS)
     };
-    Some(text.len() - zone.len() + zone_length(zone)?)
+    let stamp = text.get(..length)?;
+    let fits = DATE.fits(*stamp.first_chunk()?)
+        && MINUTE.fits(*stamp.get(8..)?.first_chunk()?)
+        && last.fits(*stamp.last_chunk()?);
+    fits.then_some(length + zone_length(text.get(length..)?)?)
 }
 
-fn behind_shape<'a, const N: usize>(text: &'a [u8], shape: &[u8; N]) -> Option<&'a [u8]> {
-    let (stamp, rest) = text.split_first_chunk::<N>()?;
-    let misfits = shape.iter().zip(stamp).filter(|(shape, byte)| match shape {
-        b'd' => !byte.is_ascii_digit(),
-        literal => literal != byte,
-    });
-    (misfits.count() == 0).then_some(rest)
+/// Eight bytes, compared at once: any digit where there is a `0`, the same byte elsewhere.
+#[derive(Clone, Copy)]
+struct Shape {
+    bytes: u64,
+    /// What sets the highest bit of a byte that it is added to and that differs too much.
+    limits: u64,
+}
+
+impl Shape {
+    const fn of(bytes: [u8; 8]) -> Self {
+        let mut limits = [0x7f; 8];
+        let mut rest: &[u8] = &bytes;
+        let mut unlimited: &mut [u8] = &mut limits;
+        while let ([byte, behind @ ..], [limit, others @ ..]) = (rest, unlimited) {
+            if *byte == b'0' {
+                *limit -= 9;
+            }
+            (rest, unlimited) = (behind, others);
+        }
+        Self {
+            bytes: u64::from_le_bytes(bytes),
+            limits: u64::from_le_bytes(limits),
+        }
+    }
+
+    /// A digit differs from `0` by its value in the lower bits, anything else by more.
+    fn fits(self, bytes: [u8; 8]) -> bool {
+        const HIGHEST_BITS: u64 = 0x8080_8080_8080_8080;
+        let difference = u64::from_le_bytes(bytes) ^ self.bytes;
+        (difference | difference.wrapping_add(self.limits)) & HIGHEST_BITS == 0
+    }
 }
 
 /// `%Z` is an abbreviation (`UTC`, `JST`) or, where a zone has none, an offset (`-03`, `+0545`).
 fn zone_length(zone: &[u8]) -> Option<usize> {
     let numeric = matches!(zone.first()?, b'+' | b'-');
     let signs = usize::from(numeric);
-    let belongs = |byte: &&u8| {
-        if numeric {
-            byte.is_ascii_digit()
-        } else {
-            byte.is_ascii_alphabetic()
-        }
-    };
-    let length = zone.iter().skip(signs).take_while(belongs).count();
-    (length > 0).then_some(signs + length)
+    let mut length = signs;
+    while let Some(byte) = zone.get(length)
+        && (byte.is_ascii_alphabetic() && !numeric || byte.is_ascii_digit() && numeric)
+    {
+        length += 1;
+    }
+    (length > signs).then_some(length)
 }
 
 /// The moment that a time stamp measured by [`length`] means; `None` when its zone is an abbreviation

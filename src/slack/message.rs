@@ -21,7 +21,7 @@ use super::time_zone::TimeZone;
 use crate::sessions::Connection;
 
 /// What one channel is told about one batch of log events.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Batch<'a> {
     /// In any order.
     pub connections: &'a [&'a Connection<'a>],
@@ -49,7 +49,7 @@ pub struct Place<'a> {
 }
 
 /// How connections are told.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Style {
     /// The language of every word.
     pub language: Language,

