@@ -8,6 +8,8 @@
 
 mod json;
 
+use std::ops::Range;
+
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -55,19 +57,21 @@ pub struct LogBatch {
     pub log_stream: String,
     /// The messages one after the other, each ended by a line feed.
     pub text: String,
+    /// The ids of the log events one after the other.
+    pub ids: String,
     /// In the order of delivery; at least one log line each.
     pub events: Vec<LogEvent>,
 }
 
-/// One log event: a time stamp, an id, and its part of [`LogBatch::text`].
+/// One log event: a time stamp, and its parts of [`LogBatch::text`] and [`LogBatch::ids`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEvent {
-    /// Unique in the log group; the same when CloudWatch delivers the event again.
-    pub id: String,
     /// Milliseconds since the epoch.
     pub timestamp: i64,
     /// Byte offset of its message in [`LogBatch::text`].
     pub start: usize,
+    /// Where its id stands in [`LogBatch::ids`]: see [`LogBatch::id`].
+    pub id: Range<usize>,
 }
 
 impl LogBatch {
@@ -76,6 +80,12 @@ impl LogBatch {
     pub fn event_at(&self, offset: usize) -> Option<&LogEvent> {
         let after = self.events.partition_point(|event| event.start <= offset);
         self.events.get(after.checked_sub(1)?)
+    }
+
+    /// The id of `event`, unique in the log group; the same when CloudWatch delivers it again.
+    #[must_use]
+    pub fn id(&self, event: &LogEvent) -> &str {
+        self.ids.get(event.id.clone()).unwrap_or_default()
     }
 
     /// The cluster's or instance's id in the name of its log group,
@@ -97,15 +107,15 @@ impl LogBatch {
         Some(instance).filter(|instance| !instance.is_empty())
     }
 
-    /// Ends the message that was appended to the text from `start` on.
-    fn finish(&mut self, id: String, timestamp: i64, start: usize) {
+    /// Ends the log event whose message was appended to the text from `start` on.
+    fn finish(&mut self, timestamp: i64, start: usize, id: Range<usize>) {
         if self.text.len() == start || !self.text.ends_with('\n') {
             self.text.push('\n');
         }
         self.events.push(LogEvent {
-            id,
             timestamp,
             start,
+            id,
         });
     }
 }

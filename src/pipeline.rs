@@ -196,7 +196,7 @@ impl Content<'_> {
         if self.unparsed > 0
             && let Some(event) = batch.events.first()
         {
-            let key = delivered.key(channel, ("unparsed", &event.id));
+            let key = delivered.key(channel, ("unparsed", batch.id(event)));
             if delivered.contains(key) {
                 self.unparsed = 0;
             } else {
@@ -217,7 +217,7 @@ fn key(
 ) -> Option<Key> {
     let event = batch.event_at(connection.offset)?;
     let place = connection.offset - event.start;
-    Some(delivered.key(channel, (&event.id, place, connection.outcome)))
+    Some(delivered.key(channel, (batch.id(event), place, connection.outcome)))
 }
 
 /// Posts one message after the other. Each has its share of the time that is left, and a failure

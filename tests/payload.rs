@@ -59,10 +59,10 @@ fn messages_become_one_text() {
     let batch = decode_json(&json(&["one", "two\\n", "", "\\n"]))
         .unwrap()
         .unwrap();
-    let event = |id: u8, start| LogEvent {
-        id: id.to_string(),
-        timestamp: id.into(),
+    let event = |number: u8, start| LogEvent {
+        timestamp: number.into(),
         start,
+        id: number.into()..usize::from(number) + 1,
     };
     assert_eq!(
         batch,
@@ -70,11 +70,12 @@ fn messages_become_one_text() {
             log_group: "g".to_owned(),
             log_stream: "s".to_owned(),
             text: "one\ntwo\n\n\n".to_owned(),
+            ids: "0123".to_owned(),
             events: vec![event(0, 0), event(1, 4), event(2, 8), event(3, 9)],
         }
     );
-    assert_eq!(batch.event_at(5).unwrap().id, "1");
-    assert_eq!(batch.event_at(8).unwrap().id, "2");
+    assert_eq!(batch.id(batch.event_at(5).unwrap()), "1");
+    assert_eq!(batch.id(batch.event_at(8).unwrap()), "2");
 }
 
 #[test]

@@ -140,14 +140,14 @@ impl<'de> Visitor<'de> for EventSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self(batch) = self;
-        let start = batch.text.len();
+        let (start, id_start) = (batch.text.len(), batch.ids.len());
         let (mut id, mut timestamp, mut message) = (None, 0, None);
         while let Some(key) = map.next_key()? {
             match key {
-                EventKey::Id => id = Some(map.next_value()?),
+                EventKey::Id => id = Some(map.next_value_seed(TextSeed(&mut batch.ids))?),
                 EventKey::Timestamp => timestamp = map.next_value()?,
                 EventKey::Message => {
-                    message = Some(map.next_value_seed(MessageSeed(&mut batch.text))?);
+                    message = Some(map.next_value_seed(TextSeed(&mut batch.text))?);
                 }
                 EventKey::Other => {
                     map.next_value::<IgnoredAny>()?;
@@ -155,19 +155,19 @@ impl<'de> Visitor<'de> for EventSeed<'_> {
             }
         }
         message.ok_or_else(|| serde::de::Error::missing_field("message"))?;
-        let id = id.ok_or_else(|| serde::de::Error::missing_field("id"))?;
-        batch.finish(id, timestamp, start);
+        id.ok_or_else(|| serde::de::Error::missing_field("id"))?;
+        batch.finish(timestamp, start, id_start..batch.ids.len());
         Ok(())
     }
 }
 
-/// A message goes straight into the batch's text.
+/// A message goes straight into the batch's text, an id among its ids.
 ///
-/// It is asked for as bytes because `serde_json` then accepts `"\ud800"`, half a surrogate pair:
+/// A string is asked for as bytes because `serde_json` then accepts `"\ud800"`, half a surrogate pair:
 /// a client can have such bytes in a name, and the other events of the batch must not be lost.
-struct MessageSeed<'b>(&'b mut String);
+struct TextSeed<'b>(&'b mut String);
 
-impl<'de> DeserializeSeed<'de> for MessageSeed<'_> {
+impl<'de> DeserializeSeed<'de> for TextSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -175,23 +175,23 @@ impl<'de> DeserializeSeed<'de> for MessageSeed<'_> {
     }
 }
 
-impl Visitor<'_> for MessageSeed<'_> {
+impl Visitor<'_> for TextSeed<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a message")
+        f.write_str("a string")
     }
 
-    fn visit_bytes<E: serde::de::Error>(self, message: &[u8]) -> Result<(), E> {
-        match std::str::from_utf8(message) {
-            Ok(message) => self.0.push_str(message),
-            Err(_) => self.0.push_str(&String::from_utf8_lossy(message)),
+    fn visit_bytes<E: serde::de::Error>(self, text: &[u8]) -> Result<(), E> {
+        match std::str::from_utf8(text) {
+            Ok(text) => self.0.push_str(text),
+            Err(_) => self.0.push_str(&String::from_utf8_lossy(text)),
         }
         Ok(())
     }
 
-    fn visit_str<E: serde::de::Error>(self, message: &str) -> Result<(), E> {
-        self.0.push_str(message);
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        self.0.push_str(text);
         Ok(())
     }
 }
