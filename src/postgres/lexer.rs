@@ -82,29 +82,6 @@ pub enum Opening {
     SessionEnd,
 }
 
-/// The words of ` SSL enabled (…)`.
-#[derive(Logos, Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TlsWord {
-    /// Opens the first field.
-    #[token(" SSL enabled (protocol=")]
-    Protocol,
-    /// Opens the second field.
-    #[token(", cipher=")]
-    Cipher,
-    /// Opens the third field.
-    #[token(", bits=")]
-    Bits,
-    /// Opens the fourth field, which PostgreSQL 12 and 13 write.
-    #[token(", compression=")]
-    Compression,
-    /// A value.
-    #[regex("[A-Za-z0-9_.-]+")]
-    Value,
-    /// The end.
-    #[token(")")]
-    Close,
-}
-
 /// The severity that `text` starts with, and the text behind it.
 #[must_use]
 pub fn severity(text: &str) -> Option<(Severity, &str)> {

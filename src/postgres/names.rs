@@ -107,15 +107,13 @@ pub(super) fn is_name(text: &str) -> bool {
     text.len() <= LONGEST_NAME || longest_name(text) == text.len()
 }
 
-/// The first byte of U+FFFD.
-const REPLACEMENT_START: u8 = 0xef;
+/// How many bytes in front of the first that can begin a U+FFFD; all, when there is none.
+pub(super) fn without_replacements(text: &[u8]) -> usize {
+    memchr(0xef, text).unwrap_or(text.len())
+}
 
-/// How many bytes of `text` a name can take up, at most. A byte that is not UTF-8 stands here as U+FFFD.
+/// How many bytes of `text` a name can take up. A byte that is not UTF-8 stands here as U+FFFD.
 pub(super) fn longest_name(text: &str) -> usize {
-    let start = text.as_bytes().get(..LONGEST_NAME);
-    if start.is_some_and(|start| memchr(REPLACEMENT_START, start).is_none()) {
-        return LONGEST_NAME;
-    }
     let mut length = 0;
     let ends = text.char_indices().map_while(|(at, character)| {
         length += match character {

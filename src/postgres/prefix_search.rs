@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use memchr::{memchr, memchr2_iter};
+use memchr::memchr;
 
 use super::lexer;
 use super::log_line_prefix::{Field, Item, PrefixFields};
@@ -21,6 +21,8 @@ pub(super) struct Search<'a, 'p, F> {
     text: &'a str,
     items: &'p [Item],
     steps: u32,
+    /// Where the first U+FFFD may stand.
+    wide: Option<usize>,
     /// Where the last name that was looked for ends at the latest.
     pub(super) names_end: usize,
     pub(super) fields: PrefixFields<'a>,
@@ -36,6 +38,7 @@ where
             text,
             items,
             steps: MOST_STEPS,
+            wide: None,
             names_end: 0,
             fields: PrefixFields::default(),
             found,
@@ -183,17 +186,22 @@ where
             return self.remote(at, start, end, Some(LOCAL), None, width, next);
         }
         // With `log_hostname`, a name from the DNS can hold a parenthesis itself; no blank.
-        let longest = bytes.get(..=LONGEST_HOST).unwrap_or(bytes);
-        for open in memchr2_iter(b'(', b' ', longest) {
+        let mut open = 0;
+        while let Some(step) = position(bytes.get(open..), |byte| matches!(byte, b'(' | b' ')) {
+            open += step;
             let Some([b'(', behind @ ..]) = bytes.get(open..) else {
                 break;
             };
+            if open > LONGEST_HOST {
+                break;
+            }
+            let host = self.slice(start, start + open);
+            open += 1;
             let Some((port, length)) = port(behind) else {
                 continue;
             };
-            let host = self.slice(start, start + open);
             let host = host.filter(|host| *host != "???");
-            let end = start + open + 1 + length;
+            let end = start + open + length;
             if !self.remote(at, start, end, host, port, width, next) {
                 return false;
             }
@@ -256,7 +264,7 @@ where
         let longest = if field == Field::ApplicationName {
             longest_application_name(self.bytes(at))
         } else {
-            self.text.get(at..).map_or(0, names::longest_name)
+            self.longest_name(at)
         };
         let padding = usize::try_from(width.unsigned_abs()).unwrap_or(0);
         let last = at + longest + padding;
@@ -279,6 +287,20 @@ where
             }
         }
         ControlFlow::Break(true)
+    }
+
+    /// How many bytes from `at` on a name can take up, at most.
+    fn longest_name(&mut self, at: usize) -> usize {
+        // Looked for once: most lines have none.
+        let text = self.text.as_bytes();
+        let wide = *self
+            .wide
+            .get_or_insert_with(|| names::without_replacements(text));
+        if at + LONGEST_NAME <= wide {
+            LONGEST_NAME
+        } else {
+            self.text.get(at..).map_or(0, names::longest_name)
+        }
     }
 
     /// Can the text from `at` to `end` be the name?
@@ -335,6 +357,10 @@ struct End {
     /// Behind the literal that follows it, and the item behind that.
     behind: usize,
     next: usize,
+}
+
+fn position(bytes: Option<&[u8]>, wanted: impl Fn(u8) -> bool) -> Option<usize> {
+    bytes?.iter().position(|byte| wanted(*byte))
 }
 
 /// `starts_with` for a few bytes, without the call of `memcmp`.

@@ -1,11 +1,9 @@
 //! What can stand behind the names of `connection authorized`:
 //! `[ application_name=%s][ SSL enabled (…)][ GSS (…)]` (`PerformAuthentication` in `postinit.c`).
 
-use logos::Logos;
 use memchr::memchr_iter;
 
 use super::connection::{Encryption, Tls};
-use super::lexer::TlsWord;
 
 /// The facts behind the names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,9 +28,7 @@ pub fn read(text: &str, over_socket: bool) -> Option<Suffix<'_>> {
             encryption,
         });
     };
-    // `pg_clean_ascii` replaces everything else. To look at all is faster than to stop early.
-    let is_kept = |byte: u8| matches!(byte, b' '..=b'~');
-    if !named.bytes().fold(true, |all, byte| all & is_kept(byte)) {
+    if !is_clean_ascii(named.as_bytes()) {
         return None;
     }
     let whole = Suffix {
@@ -102,29 +98,40 @@ fn encryption(text: &str) -> Option<Encryption<'_>> {
 
 /// ` SSL enabled (protocol=%s, cipher=%s, bits=%d[, compression=%s])`, and the text behind it.
 fn tls(text: &str) -> Option<(Tls<'_>, &str)> {
-    let mut words = TlsWord::lexer(text);
-    let mut value = |opening: TlsWord| {
-        if words.next()?.ok()? != opening || words.next()?.ok()? != TlsWord::Value {
-            return None;
-        }
-        Some(words.slice())
-    };
-    let protocol = value(TlsWord::Protocol)?;
-    let cipher = value(TlsWord::Cipher)?;
-    let bits = value(TlsWord::Bits)?.parse().ok()?;
-    let close = match words.next()?.ok()? {
-        TlsWord::Compression => {
-            words.next()?.ok()?;
-            words.next()?.ok()?
-        }
-        other => other,
-    };
+    let (protocol, rest) = word(text.strip_prefix(" SSL enabled (protocol=")?)?;
+    let (cipher, rest) = word(rest.strip_prefix(", cipher=")?)?;
+    let (bits, mut rest) = word(rest.strip_prefix(", bits=")?)?;
+    // PostgreSQL 12 and 13.
+    if let Some(compression) = rest.strip_prefix(", compression=") {
+        (_, rest) = word(compression)?;
+    }
     let tls = Tls {
         protocol,
         cipher,
-        bits,
+        bits: bits.parse().ok()?,
     };
-    (close == TlsWord::Close).then_some((tls, words.remainder()))
+    Some((tls, rest.strip_prefix(')')?))
+}
+
+/// The letters and digits that `text` starts with, `_`, `.` and `-` among them.
+fn word(text: &str) -> Option<(&str, &str)> {
+    let belongs = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    let length = text.bytes().position(|byte| !belongs(byte))?;
+    text.split_at_checked(length)
+        .filter(|(word, _)| !word.is_empty())
+}
+
+/// `pg_clean_ascii` replaces all but printable ASCII. Eight bytes are looked at together.
+fn is_clean_ascii(text: &[u8]) -> bool {
+    const HIGHEST_BITS: u64 = u64::from_ne_bytes([0x80; 8]);
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let (eights, rest) = text.as_chunks();
+    let others = eights.iter().fold(0, |others, eight| {
+        let bytes = u64::from_ne_bytes(*eight);
+        // Above `~`; below the blank, where a byte lends from its highest bit.
+        others | bytes | bytes.wrapping_add(ONES) | bytes.wrapping_sub(0x20 * ONES)
+    });
+    others & HIGHEST_BITS == 0 && rest.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// ` GSS (authenticated=%s, encrypted=%s[, delegated_credentials=%s][, principal=%s])`, to the end.
