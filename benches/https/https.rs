@@ -11,6 +11,7 @@
     reason = "no part of the product"
 )]
 
+use aurora_connection_audit::http;
 use futures_lite::AsyncReadExt;
 use futures_lite::future::block_on;
 use isahc::HttpClient;
@@ -41,12 +42,8 @@ fn main() {
 }
 
 fn client(root: &str) -> HttpClient {
-    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
-    let trusted = roots
-        .iter()
-        .fold(TrustStore::builder(), |store, root| {
-            store.certificate_from_der(root)
-        })
+    let trusted = TrustStore::builder()
+        .certificate_from_pem(http::certificate_authorities())
         .certificate_from_pem(std::fs::read_to_string(root).unwrap());
     HttpClient::builder()
         .redirect_policy(RedirectPolicy::None)

@@ -238,16 +238,16 @@ where
         let mut from = start;
         while let Some(found) = self.next_end(from, start + longest, next) {
             if !keep {
-                let host = self.slice(start, found.end);
+                let host = self.slice(start, found.at);
                 self.fields.remote = host;
                 self.fields.host = host.filter(|host| !host.is_empty() && *host != "???");
             }
-            let end = self.right_padding(at, found.end, width);
+            let end = self.right_padding(at, found.at, width);
             if !self.run(end, next) {
                 return false;
             }
             self.fields.remote = before;
-            from = found.end + 1;
+            from = found.at + 1;
         }
         true
     }
@@ -268,21 +268,17 @@ where
         };
         let padding = usize::try_from(width.unsigned_abs()).unwrap_or(0);
         let last = at + longest + padding;
-        let mut this = self.next_end(at, last, next);
-        while let Some(End {
-            end,
-            behind,
-            next: item,
-        }) = this
-        {
-            this = self.next_end(end + 1, last, next);
-            if !self.name(at, end, field, width) {
+        let mut end = self.next_end(at, last, next);
+        while let Some(this) = end {
+            end = self.next_end(this.at + 1, last, next);
+            if !self.name(at, this.at, field, width) {
                 continue;
             }
-            if this.is_none() {
-                return ControlFlow::Continue((behind, item));
+            if end.is_none() {
+                return ControlFlow::Continue(this.behind);
             }
-            if !self.run(behind, item) {
+            let (behind, next) = this.behind;
+            if !self.run(behind, next) {
                 return ControlFlow::Break(false);
             }
         }
@@ -326,37 +322,28 @@ where
         self.names_end = self.names_end.max(last);
         let items = self.items;
         let Some(Item::Literal(literal)) = items.get(next) else {
-            let end = (from <= last.min(self.text.len())).then_some(from)?;
-            return Some(End {
-                end,
-                behind: end,
-                next,
-            });
+            let behind = (from, next);
+            return (from <= last.min(self.text.len())).then_some(End { at: from, behind });
         };
         let (offset, rarest) = literal.rarest;
         loop {
             let window = self.text.as_bytes().get(from + offset..)?;
             let window = window.get(..=last.checked_sub(from)?).unwrap_or(window);
-            let end = from + memchr(rarest, window)?;
-            if begins(self.bytes(end), literal.text.as_bytes()) {
-                let behind = end + literal.text.len();
-                return Some(End {
-                    end,
-                    behind,
-                    next: next + 1,
-                });
+            let at = from + memchr(rarest, window)?;
+            if begins(self.bytes(at), literal.text.as_bytes()) {
+                let behind = (at + literal.text.len(), next + 1);
+                return Some(End { at, behind });
             }
-            from = end + 1;
+            from = at + 1;
         }
     }
 }
 
 /// Where a field can end.
 struct End {
-    end: usize,
-    /// Behind the literal that follows it, and the item behind that.
-    behind: usize,
-    next: usize,
+    at: usize,
+    /// The byte behind the literal that follows, and the item behind it.
+    behind: (usize, usize),
 }
 
 fn position(bytes: Option<&[u8]>, wanted: impl Fn(u8) -> bool) -> Option<usize> {
