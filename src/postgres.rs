@@ -53,6 +53,7 @@ mod names;
 mod prefix_search;
 pub mod reader;
 mod record;
+mod remote;
 mod segments;
 pub mod suffix;
 pub mod time_stamp;

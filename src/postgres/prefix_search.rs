@@ -81,13 +81,13 @@ where
                     Field::User
                     | Field::Database
                     | Field::ApplicationName
-                    | Field::ServerText { .. } => {
-                        match self.each_name(at, *field, *width, next) {
-                            ControlFlow::Continue(behind) => (at, next) = behind,
-                            ControlFlow::Break(wants_more) => return wants_more,
+                    | Field::ServerText { .. } => match self.each_name(at, *field, *width, next) {
+                        ControlFlow::Continue((behind, item)) => {
+                            next = item;
+                            behind
                         }
-                        continue;
-                    }
+                        ControlFlow::Break(wants_more) => return wants_more,
+                    },
                     fixed => match self.fixed(at, *fixed, *width) {
                         Some(end) => end,
                         None => return true,
