@@ -304,4 +304,26 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn every_certificate_authority_is_written_whole() {
+        let pem = certificate_authorities();
+        let lines: Vec<_> = pem.lines().collect();
+        let (certificates, []) = lines.as_chunks::<3>() else {
+            panic!("three lines a certificate");
+        };
+        for ([begin, base64, end], written) in certificates
+            .iter()
+            .zip(webpki_root_certs::TLS_SERVER_ROOT_CERTS)
+        {
+            assert_eq!(*begin, "-----BEGIN CERTIFICATE-----");
+            assert_eq!(*end, "-----END CERTIFICATE-----");
+            assert_eq!(STANDARD.decode(base64).unwrap(), written.as_ref());
+        }
+        assert_eq!(
+            certificates.len(),
+            webpki_root_certs::TLS_SERVER_ROOT_CERTS.len()
+        );
+        assert_eq!(pem.capacity(), pem.len(), "allocated once");
+    }
 }
