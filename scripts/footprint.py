@@ -59,7 +59,9 @@ class Servers(http.server.ThreadingHTTPServer):
         self.server_close()
 
     def handle_error(self, request, client_address):
-        """The process is killed while it waits for an answer."""
+        """The process may be killed while it waits for an answer."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     def wait_for_polls(self, number, process):
         with self.polled:

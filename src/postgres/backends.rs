@@ -39,7 +39,7 @@ pub struct Announced {
 pub(super) struct Client(u64);
 
 /// What the backend of a client was before a line was taken note of.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Undo(Option<(Client, Option<Backend>)>);
 
 /// How a batch ended: the next one may begin inside a record.

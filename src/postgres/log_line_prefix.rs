@@ -136,12 +136,6 @@ pub struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// The client that the head names, as written: `%r` or `%h`.
-    #[must_use]
-    pub fn remote(&self) -> Option<&'a str> {
-        self.fields.remote
-    }
-
     /// Bytes of the head.
     #[must_use]
     pub fn length(&self) -> usize {

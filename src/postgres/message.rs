@@ -13,6 +13,7 @@ use super::log_line_prefix::{LogLine, PrefixFields};
 use super::names::{self, Known, Names, UNKNOWN};
 use super::remote::host_and_port;
 use super::suffix;
+use super::time_stamp::{three, two};
 
 /// What one reading of a line amounts to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -274,19 +275,13 @@ fn disconnection<'a>(
 /// `%d:%02d:%02d.%03d`: hours of any number of digits.
 fn session_time(text: &str) -> Option<Duration> {
     let (hours, rest) = text.split_at_checked(text.len().checked_sub(":00:00.000".len())?)?;
-    let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
-    let two = |tens, ones| Some(10 * digit(tens)? + digit(ones)?);
     let [b':', m1, m2, b':', s1, s2, b'.', f1, f2, f3] = *rest.as_bytes() else {
         return None;
     };
-    let minutes = hours
-        .parse::<u64>()
-        .ok()?
-        .checked_mul(60)?
-        .checked_add(two(m1, m2)?)?;
-    let milliseconds = (two(s1, s2)? * 10 + digit(f1)?) * 100 + two(f2, f3)?;
-    let whole = Duration::from_secs(minutes.checked_mul(60)?);
-    whole.checked_add(Duration::from_millis(milliseconds))
+    let seconds = 60 * u64::from(two(m1, m2)?) + u64::from(two(s1, s2)?);
+    let whole = hours.parse::<u64>().ok()?.checked_mul(3600)?;
+    let milliseconds = Duration::from_millis(three(f1, f2, f3)?.into());
+    Some(Duration::from_secs(whole.checked_add(seconds)?) + milliseconds)
 }
 
 fn fatal<'a>(line: &LogLine<'a, '_>, known: Known, event: &mut ConnectionEvent<'a>) -> Said {

@@ -187,7 +187,8 @@ where
         }
         // With `log_hostname`, a name from the DNS can hold a parenthesis itself; no blank.
         let mut open = 0;
-        while let Some(step) = position(bytes.get(open..), |byte| matches!(byte, b'(' | b' ')) {
+        let ends = |byte: &u8| matches!(byte, b'(' | b' ');
+        while let Some(step) = bytes.iter().skip(open).position(ends) {
             open += step;
             let Some([b'(', behind @ ..]) = bytes.get(open..) else {
                 break;
@@ -344,10 +345,6 @@ struct End {
     at: usize,
     /// The byte behind the literal that follows, and the item behind it.
     behind: (usize, usize),
-}
-
-fn position(bytes: Option<&[u8]>, wanted: impl Fn(u8) -> bool) -> Option<usize> {
-    bytes?.iter().position(|byte| wanted(*byte))
 }
 
 /// `starts_with` for a few bytes, without the call of `memcmp`.

@@ -97,10 +97,7 @@ pub fn parse(stamp: &str) -> Option<OffsetDateTime> {
         s2,
     ] = *seconds;
     let (milliseconds, zone) = match *rest {
-        [b'.', m1, m2, m3, ..] => (
-            100 * u16::from(digit(m1)?) + u16::from(two(m2, m3)?),
-            stamp.get(24..)?,
-        ),
+        [b'.', m1, m2, m3, ..] => (three(m1, m2, m3)?, stamp.get(24..)?),
         _ => (0, stamp.get(20..)?),
     };
     let year = 100 * i32::from(two(c1, c2)?) + i32::from(two(y1, y2)?);
@@ -111,7 +108,11 @@ pub fn parse(stamp: &str) -> Option<OffsetDateTime> {
     Some(local.assume_offset(offset(zone)?))
 }
 
-fn two(tens: u8, ones: u8) -> Option<u8> {
+pub(super) fn three(hundreds: u8, tens: u8, ones: u8) -> Option<u16> {
+    Some(100 * u16::from(digit(hundreds)?) + u16::from(two(tens, ones)?))
+}
+
+pub(super) fn two(tens: u8, ones: u8) -> Option<u8> {
     Some(10 * digit(tens)? + digit(ones)?)
 }
 
