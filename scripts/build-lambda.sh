@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# build-lambda.sh: makes result/lambda.zip, like `nix build .#lambda-zip`, for those without Nix.
+# build-lambda.sh [TARGET]: makes result/lambda.zip, like `nix build .#lambda-zip`, for those
+# without Nix. With a TARGET, such as x86_64-unknown-linux-musl, it builds `bootstrap` in the same
+# way for another processor, on which scripts/footprint.py can measure it, and no zip.
 # Needs Rust by rustup, python3 with pip, `file` and `zip`. zig (the C compiler and linker for
 # arm64) and cargo-zigbuild come from PyPI into target/lambda-tools, in the versions of nixpkgs.
 #
@@ -10,6 +12,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export RUSTC=${RUSTC:-rustc} CARGO=${CARGO:-cargo}
 tools=$PWD/target/lambda-tools
+lambda_target=${1:-} # for lambda-build-env.sh
 
 fail() { echo "${0##*/}: $*" >&2; exit 1; }
 
@@ -51,6 +54,11 @@ fi
 CARGO_ZIGBUILD_PYTHON_PATH=false CARGO_ZIGBUILD_ZIG_PATH=$tools/ziglang/zig \
   "$tools/bin/cargo-zigbuild" "${build[@]}"
 
+executable=target/$CARGO_BUILD_TARGET/release/bootstrap
+if [[ $lambda_target ]]; then
+  echo "$executable"
+  exit
+fi
 [[ ! -L result ]] || rm result # a link to what Nix built
-scripts/package-lambda.sh "target/$CARGO_BUILD_TARGET/release/bootstrap" result/lambda.zip
+scripts/package-lambda.sh "$executable" result/lambda.zip
 sha256sum result/lambda.zip

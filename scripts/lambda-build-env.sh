@@ -2,7 +2,7 @@
 # build-lambda.sh and, as the first thing of its build, by flake.nix.
 # shellcheck shell=bash
 
-export CARGO_BUILD_TARGET=aarch64-unknown-linux-musl
+export CARGO_BUILD_TARGET=${lambda_target:-aarch64-unknown-linux-musl}
 
 # aws-lc would gather entropy of its own from timing jitter at the first TLS use: 26 ms of CPU at
 # every cold start, 3 ms without. The kernel's getrandom stays the source of randomness.
@@ -34,4 +34,4 @@ remap_path "$("${RUSTC:-rustc}" --print sysroot)/lib/rustlib/src/rust" /rust
 # the same reason.
 CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f' && echo "${lambda_rustflags[*]}")
 export CARGO_ENCODED_RUSTFLAGS
-export CC_SHELL_ESCAPED_FLAGS=1 CFLAGS_aarch64_unknown_linux_musl=$lambda_cflags
+export CC_SHELL_ESCAPED_FLAGS=1 "CFLAGS_${CARGO_BUILD_TARGET//-/_}=$lambda_cflags"

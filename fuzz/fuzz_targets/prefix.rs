@@ -31,7 +31,7 @@ fn check_readings(prefix: &LogLinePrefix, line: &str) {
         return;
     };
     let mut readings = 0;
-    prefix.readings(line, &head, &mut |reading| {
+    prefix.readings(line, &head, 3, &mut |reading| {
         readings += 1;
         assert!(line.ends_with(reading.message));
         let fields = reading.prefix;

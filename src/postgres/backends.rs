@@ -268,9 +268,11 @@ impl Backend {
         };
         if fits {
             *slot = Some(now);
-            let of = |name: Option<&str>| name.map(names::fingerprint);
-            self.known.user = self.known.user.or(of(event.user.as_deref()));
-            self.known.database = self.known.database.or(of(event.database.as_deref()));
+            let learn = |known: &mut Option<u64>, name: Option<&str>| {
+                *known = known.or_else(|| name.map(names::fingerprint));
+            };
+            learn(&mut self.known.user, event.user.as_deref());
+            learn(&mut self.known.database, event.database.as_deref());
         }
         fits
     }

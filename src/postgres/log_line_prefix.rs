@@ -204,7 +204,7 @@ impl LogLinePrefix {
         }
         let items = self.items.get(..self.head)?;
         let mut end = None;
-        let mut search = Search::new(line, items, |_, at, next_item| {
+        let mut search = Search::new(line, items, 1, |_, at, next_item| {
             end = Some((at, next_item));
             false
         });
@@ -218,15 +218,17 @@ impl LogLinePrefix {
     }
 
     /// Offers every reading of `record`, which begins with `head`, until `visit` returns `false`.
-    /// Returns where its names end at the latest: if that is the end of `record`, a longer one
-    /// could have more readings.
+    /// A byte of a name takes up at most `widest` bytes: 1, or 3 where there is a U+FFFD, which a byte
+    /// that is not UTF-8 has become. Returns where its names end at the latest: if that is the end of
+    /// `record`, a longer one could have more readings.
     pub fn readings<'a>(
         &self,
         record: &'a str,
         head: &Head<'a>,
+        widest: usize,
         visit: &mut impl FnMut(LogLine<'a, '_>) -> bool,
     ) -> usize {
-        let mut search = Search::new(record, &self.items, |prefix, at, _| {
+        let mut search = Search::new(record, &self.items, widest, |prefix, at, _| {
             let Some((severity, message)) = record.get(at..).and_then(lexer::severity) else {
                 return true;
             };
@@ -242,7 +244,7 @@ impl LogLinePrefix {
     }
 
     /// Bytes from the end of the head to the end of the last name in which a line feed can stand,
-    /// at most, when a byte of a name can be `widest` bytes long.
+    /// at most, when a byte of a name takes up at most `widest` bytes.
     #[must_use]
     pub fn longest_names(&self, widest: usize) -> usize {
         let holds_line_feeds = |item: &Item| matches!(chosen_by_client(item), Some('u' | 'd'));

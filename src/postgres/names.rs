@@ -10,7 +10,7 @@ use std::hash::BuildHasher;
 use std::sync::LazyLock;
 
 use foldhash::fast::RandomState;
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 use super::log_line_prefix::PrefixFields;
 
@@ -107,9 +107,16 @@ pub(super) fn is_name(text: &str) -> bool {
     text.len() <= LONGEST_NAME || longest_name(text) == text.len()
 }
 
-/// How many bytes in front of the first that can begin a U+FFFD; all, when there is none.
-pub(super) fn without_replacements(text: &[u8]) -> usize {
-    memchr(0xef, text).unwrap_or(text.len())
+/// How many bytes of `text` a byte of a name takes up at most: one that is not UTF-8 has become
+/// U+FFFD.
+pub(super) fn widest(text: &str) -> usize {
+    const REPLACEMENT: &str = "\u{fffd}";
+    let has_replacements = memmem::find(text.as_bytes(), REPLACEMENT.as_bytes()).is_some();
+    if has_replacements {
+        REPLACEMENT.len()
+    } else {
+        1
+    }
 }
 
 /// How many bytes of `text` a name can take up. A byte that is not UTF-8 stands here as U+FFFD.

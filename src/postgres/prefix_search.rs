@@ -21,8 +21,8 @@ pub(super) struct Search<'a, 'p, F> {
     text: &'a str,
     items: &'p [Item],
     steps: u32,
-    /// Where the first U+FFFD may stand.
-    wide: Option<usize>,
+    /// How many bytes a byte of a name takes up at most.
+    widest: usize,
     /// Where the last name that was looked for ends at the latest.
     pub(super) names_end: usize,
     pub(super) fields: PrefixFields<'a>,
@@ -33,12 +33,12 @@ impl<'a, 'p, F> Search<'a, 'p, F>
 where
     F: FnMut(&PrefixFields<'a>, usize, usize) -> bool,
 {
-    pub(super) fn new(text: &'a str, items: &'p [Item], found: F) -> Self {
+    pub(super) fn new(text: &'a str, items: &'p [Item], widest: usize, found: F) -> Self {
         Self {
             text,
             items,
             steps: MOST_STEPS,
-            wide: None,
+            widest,
             names_end: 0,
             fields: PrefixFields::default(),
             found,
@@ -287,13 +287,8 @@ where
     }
 
     /// How many bytes from `at` on a name can take up, at most.
-    fn longest_name(&mut self, at: usize) -> usize {
-        // Looked for once: most lines have none.
-        let text = self.text.as_bytes();
-        let wide = *self
-            .wide
-            .get_or_insert_with(|| names::without_replacements(text));
-        if at + LONGEST_NAME <= wide {
+    fn longest_name(&self, at: usize) -> usize {
+        if self.widest == 1 {
             LONGEST_NAME
         } else {
             self.text.get(at..).map_or(0, names::longest_name)

@@ -12,6 +12,7 @@ use super::backends::{Announced, Claim, End, Undo};
 use super::connection::{ConnectionEvent, Kind};
 use super::log_line_prefix::{Head, LogLine, LogLinePrefix, PrefixFields};
 use super::message::{self, Said};
+use super::names;
 use super::record::Record;
 use super::segments::{Segment, Segments};
 use super::time_stamp;
@@ -58,6 +59,7 @@ pub fn read<'a>(text: &'a str, prefix: &LogLinePrefix, announced: &mut Announced
         prefix,
         announced,
         segments: Segments::new(text, prefix),
+        widest: names::widest(text),
         reading: Reading {
             events: Vec::with_capacity((text.len() / COMMON_LINE).min(COMMON_BATCH)),
             counts: LineCounts::default(),
@@ -79,6 +81,8 @@ struct Reader<'a, 'r> {
     prefix: &'r LogLinePrefix,
     announced: &'r mut Announced,
     segments: Segments<'a, 'r>,
+    /// How many bytes of the text a byte of a name takes up at most.
+    widest: usize,
     reading: Reading<'a>,
     /// A segment that starts before this offset may be part of one that could not be read.
     garbage_until: usize,
@@ -140,7 +144,7 @@ impl<'a> Reader<'a, '_> {
         let mut end = segment.end;
         for joined in 0.. {
             let text = self.segments.text(segment.start, end);
-            let names_end = self.prefix.readings(text, head, &mut |line| {
+            let names_end = self.prefix.readings(text, head, self.widest, &mut |line| {
                 misread |= !self.reading(&line, joined, best);
                 true
             });
@@ -161,10 +165,7 @@ impl<'a> Reader<'a, '_> {
 
     /// Where the last name in the prefix of `segment` ends at the latest.
     fn names_end(&self, segment: &Segment<'a>, head: &Head<'a>) -> usize {
-        let text = self.segments.text(segment.start, segment.end);
-        // A byte that is not UTF-8 has become U+FFFD, three bytes long.
-        let widest = if text.is_ascii() { 1 } else { 3 };
-        segment.start + head.length() + self.prefix.longest_names(widest)
+        segment.start + head.length() + self.prefix.longest_names(self.widest)
     }
 
     /// Reads `line` into `best` if that makes it better; `false` when the line cannot be right.
