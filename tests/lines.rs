@@ -355,6 +355,26 @@ fn forgeries_are_no_connections() {
 }
 
 #[test]
+fn a_line_beyond_the_longest_names_is_no_part_of_what_cannot_be_read() {
+    let unread = "2026-11-23 09:38:10 UTC:10.0.1.23(40662):日本語ユーザー@appdb:[5409]:ログ:  ";
+    let line = "2026-11-23 09:38:11 UTC:10.0.1.24(5):alice@appdb:[6]:LOG:  connection authorized: user=alice database=appdb\n";
+    for (text, expected) in [
+        (
+            format!("{unread}{}\n{line}", "接続".repeat(16)),
+            "Authorized alice@appdb 10.0.1.24:5 [6] plain unannounced",
+        ),
+        (format!("{unread}接続\n{line}"), "Suspicious unannounced"),
+        // A byte that is not UTF-8 takes up three here.
+        (
+            format!("{unread}{}\n{line}", "\u{fffd}".repeat(32)),
+            "Suspicious unannounced",
+        ),
+    ] {
+        check(RDS, &text, expected);
+    }
+}
+
+#[test]
 fn the_lines_of_a_backend_are_one_connection() {
     let received = "2026-11-23 09:39:00 UTC:10.0.1.23(1):[unknown]@[unknown]:[7]:LOG:  connection received: host=10.0.1.23 port=1\n";
     let authenticated = "2026-11-23 09:39:00 UTC:10.0.1.23(1):u@d:[7]:LOG:  connection authenticated: identity=\"u\" method=md5 (pg_hba.conf:1)\n";
