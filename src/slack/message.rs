@@ -117,6 +117,7 @@ fn mrkdwn(text: &str) -> Value {
 /// Lines for notifications and screen readers; `…` where there was no room for more.
 struct Text {
     lines: String,
+    length: usize,
     is_full: bool,
 }
 
@@ -124,6 +125,7 @@ impl Text {
     fn new(headline: &str) -> Text {
         Text {
             lines: headline.to_owned(),
+            length: length(headline),
             is_full: false,
         }
     }
@@ -132,7 +134,8 @@ impl Text {
         if self.is_full {
             return;
         }
-        self.is_full = length(&self.lines) + 1 + length(line) > TEXT;
+        self.length += 1 + length(line);
+        self.is_full = self.length > TEXT;
         self.lines.push('\n');
         self.lines.push_str(if self.is_full { "…" } else { line });
     }

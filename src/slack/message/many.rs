@@ -210,14 +210,18 @@ fn total_length(lines: &[String]) -> usize {
 fn sections(lines: &[String]) -> Vec<Block> {
     let mut sections = Vec::new();
     let mut section = String::new();
+    let mut used = 0;
     for line in lines {
-        if !section.is_empty() && length(&section) + 1 + length(line) > SECTION {
+        let length = length(line);
+        if !section.is_empty() && used + length > SECTION {
             sections.push(Block::Section(std::mem::take(&mut section)));
+            used = 0;
         }
         if !section.is_empty() {
             section.push('\n');
         }
         section.push_str(line);
+        used += length + 1;
     }
     sections.push(Block::Section(section));
     sections
