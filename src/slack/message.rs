@@ -117,8 +117,8 @@ fn mrkdwn(text: &str) -> Value {
 /// Lines for notifications and screen readers; `…` where there was no room for more.
 struct Text {
     lines: String,
+    /// With the first line that had no room.
     length: usize,
-    is_full: bool,
 }
 
 impl Text {
@@ -126,18 +126,20 @@ impl Text {
         Text {
             lines: headline.to_owned(),
             length: length(headline),
-            is_full: false,
         }
     }
 
     fn line(&mut self, line: &str) {
-        if self.is_full {
+        if self.is_full() {
             return;
         }
         self.length += 1 + length(line);
-        self.is_full = self.length > TEXT;
         self.lines.push('\n');
-        self.lines.push_str(if self.is_full { "…" } else { line });
+        self.lines.push_str(if self.is_full() { "…" } else { line });
+    }
+
+    fn is_full(&self) -> bool {
+        self.length > TEXT
     }
 
     fn lines(&mut self, lines: &[String]) {
