@@ -18,8 +18,7 @@ use crate::slack::message::Style;
 use crate::slack::text::Language;
 use crate::slack::time_zone::TimeZone;
 
-/// RDS's default.
-pub const DEFAULT_LOG_LINE_PREFIX: &str = "%t:%r:%u@%d:[%p]:";
+pub use crate::postgres::DEFAULT_LOG_LINE_PREFIX;
 
 /// Everything that the function is told.
 #[derive(Debug, Clone)]

@@ -46,6 +46,7 @@
 
 pub mod backends;
 pub mod connection;
+mod default_prefix;
 pub mod lexer;
 pub mod log_line_prefix;
 pub mod message;
@@ -59,5 +60,6 @@ pub mod suffix;
 pub mod time_stamp;
 
 pub use backends::Announced;
+pub use default_prefix::DEFAULT_LOG_LINE_PREFIX;
 pub use log_line_prefix::{LogLinePrefix, PrefixError};
 pub use reader::{LineCounts, Reading, read};

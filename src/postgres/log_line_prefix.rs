@@ -6,6 +6,7 @@
 
 use thiserror::Error;
 
+use super::default_prefix;
 use super::lexer::{self, Severity};
 use super::names::LONGEST_NAME;
 use super::prefix_search::Search;
@@ -19,6 +20,8 @@ pub struct LogLinePrefix {
     items: Vec<Item>,
     /// Items before the first one that can be read in several ways.
     head: usize,
+    /// Is it the one that [`default_prefix`] reads?
+    is_default: bool,
 }
 
 /// Why a `log_line_prefix` setting cannot be used.
@@ -167,7 +170,11 @@ impl LogLinePrefix {
                 return Err(PrefixError::SideBySide(first, second));
             }
         }
-        Ok(Self { items, head })
+        Ok(Self {
+            items,
+            head,
+            is_default: setting == default_prefix::DEFAULT_LOG_LINE_PREFIX,
+        })
     }
 
     /// Does the prefix say from which address and port, or from which address, a client came?
@@ -199,6 +206,16 @@ impl LogLinePrefix {
     /// The part of the prefix that has one reading, if `line` starts with it.
     #[must_use]
     pub fn head<'a>(&self, line: &'a str) -> Option<Head<'a>> {
+        if self.is_default
+            && let Some((fields, length)) = default_prefix::head(line)
+        {
+            let next_item = self.head;
+            return Some(Head {
+                fields,
+                length,
+                next_item,
+            });
+        }
         if self.items.is_empty() {
             lexer::severity(line)?;
         }
@@ -228,6 +245,13 @@ impl LogLinePrefix {
         widest: usize,
         visit: &mut impl FnMut(LogLine<'a, '_>) -> bool,
     ) -> usize {
+        if self.is_default
+            && widest == 1
+            && let Some(only) = default_prefix::only_reading(record, head.length, head.fields)
+        {
+            visit(only.line());
+            return only.names_end;
+        }
         let mut search = Search::new(record, &self.items, widest, |prefix, at, _| {
             let Some((severity, message)) = record.get(at..).and_then(lexer::severity) else {
                 return true;

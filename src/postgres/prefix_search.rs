@@ -13,7 +13,7 @@ use super::time_stamp;
 const MOST_STEPS: u32 = 4_000;
 
 /// `NI_MAXHOST`: no host name is longer.
-const LONGEST_HOST: usize = 1025;
+pub(super) const LONGEST_HOST: usize = 1025;
 
 /// Goes through the items of a prefix, depth first. `found` is given the fields, the byte behind
 /// the prefix and the next item; it returns `false` to end the search.
@@ -351,7 +351,7 @@ fn begins(bytes: &[u8], literal: &[u8]) -> bool {
 const LOCAL: &str = "[local]";
 
 /// `1234)` or `???)`: the port and how many bytes it takes up.
-fn port(bytes: &[u8]) -> Option<(Option<u16>, usize)> {
+pub(super) fn port(bytes: &[u8]) -> Option<(Option<u16>, usize)> {
     if bytes.starts_with(b"???)") {
         return Some((None, 4));
     }
@@ -361,7 +361,7 @@ fn port(bytes: &[u8]) -> Option<(Option<u16>, usize)> {
 }
 
 /// The decimal number at the start of `bytes`, and how many digits it has.
-fn number(bytes: &[u8]) -> Option<(u32, usize)> {
+pub(super) fn number(bytes: &[u8]) -> Option<(u32, usize)> {
     const MOST_DIGITS: usize = 10;
     let mut number = 0_u64;
     let mut digits = 0;
