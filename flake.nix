@@ -102,17 +102,15 @@
             }
           );
 
-          lambda-zip =
-            pkgs.runCommand "lambda-zip"
-              {
-                nativeBuildInputs = [
-                  pkgs.file
-                  pkgs.zip
-                ];
-              }
-              ''
-                bash ${./scripts/package-lambda.sh} ${bootstrap}/bin/bootstrap $out/lambda.zip
-              '';
+          package-lambda = craneLib.buildPackage {
+            src = ./scripts/package-lambda;
+            strictDeps = true;
+            cargoArtifacts = null; # its one dependency takes seconds
+          };
+
+          lambda-zip = pkgs.runCommand "lambda-zip" { nativeBuildInputs = [ package-lambda ]; } ''
+            package-lambda ${bootstrap}/bin/bootstrap $out/lambda.zip
+          '';
 
           # The Terraform module with the function inside: a source that needs neither Nix nor Rust.
           module-archive =
@@ -212,7 +210,6 @@
               cargo-deny
               cargo-zigbuild
               deadnix
-              file
               nixfmt
               opentofu
               python3

@@ -2,8 +2,8 @@
 # build-lambda.sh [TARGET]: makes result/lambda.zip, like `nix build .#lambda-zip`, for those
 # without Nix. With a TARGET, such as x86_64-unknown-linux-musl, it builds `bootstrap` in the same
 # way for another processor, on which scripts/footprint.py can measure it, and no zip.
-# Needs Rust by rustup, python3 with pip, `file` and `zip`. zig (the C compiler and linker for
-# arm64) and cargo-zigbuild come from PyPI into target/lambda-tools, in the versions of nixpkgs.
+# Needs Rust by rustup, a C compiler and python3 with pip. zig (the C compiler and linker for arm64)
+# and cargo-zigbuild come from PyPI into target/lambda-tools, in the versions of nixpkgs.
 #
 # Where rustup cannot add the target, the standard library is compiled from its sources instead.
 # RUSTC and CARGO name a Rust that has them; with Debian's rustc-web, cargo-web and rust-web-src:
@@ -37,10 +37,14 @@ standard_library() {
   fi
 }
 
-for tool in "$RUSTC" "$CARGO" python3 file zip; do
+for tool in "$RUSTC" "$CARGO" python3 cc; do
   command -v "$tool" >/dev/null || fail "install $tool first"
 done
 install_tools
+if [[ ! $lambda_target ]]; then
+  "$CARGO" build --locked --quiet --release --target-dir target/package-lambda \
+    --manifest-path scripts/package-lambda/Cargo.toml
+fi
 "$CARGO" fetch --locked --quiet # lambda-build-env.sh must see the folder of the crates
 source scripts/lambda-build-env.sh
 build=(zigbuild --locked --release --no-default-features --bin bootstrap --target-dir target)
@@ -60,5 +64,5 @@ if [[ $lambda_target ]]; then
   exit
 fi
 [[ ! -L result ]] || rm result # a link to what Nix built
-scripts/package-lambda.sh "$executable" result/lambda.zip
+target/package-lambda/release/package-lambda "$executable" result/lambda.zip
 sha256sum result/lambda.zip

@@ -12,7 +12,7 @@ import struct
 import sys
 import zipfile
 
-MAX_ZIP_BYTES = 1_950_000
+MAX_ZIP_BYTES = 1_900_000
 MAX_BINARY_BYTES = 4_000_000
 
 ELF_AARCH64 = 183

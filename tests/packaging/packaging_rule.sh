@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# packaging_rule.sh ZIP: package-lambda.sh packs equal binaries to equal zips, whatever their name,
-# time and mode, and refuses what Lambda's arm64 cannot run.
+# packaging_rule.sh ZIP: package-lambda packs equal binaries to equal zips, whatever their name, time
+# and mode, and refuses what Lambda's arm64 cannot run. build-lambda.sh made ZIP.
 set -euo pipefail
 [[ $# == 1 && -f $1 ]] || { echo "usage: ${0##*/} ZIP" >&2; exit 2; }
 zip=$(realpath "$1")
-package=$(realpath "$(dirname "$0")/../../scripts/package-lambda.sh")
+package=$(realpath "$(dirname "$0")/../../target/package-lambda/release/package-lambda")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
@@ -23,7 +23,9 @@ if cmp -s "$zip" longer.zip; then
   exit 1
 fi
 
-for other in /bin/true "$package"; do
+head -c 100 "another name" >"cut off"
+echo "exit 0" >script
+for other in /bin/true "cut off" script; do
   if "$package" "$other" other.zip 2>message || [[ -e other.zip ]]; then
     echo "${0##*/}: packed $other, which is no static arm64 executable" >&2
     exit 1
