@@ -46,6 +46,8 @@ pub struct Settings {
     pub region: Option<String>,
     /// `METRICS_NAMESPACE`.
     pub metrics_namespace: Option<String>,
+    /// `LOG_EVENTS_FILTERED`: does a subscription filter hold log events back?
+    pub log_events_filtered: bool,
 }
 
 /// Which outcomes are told. A suspicion of forgery always is.
@@ -57,6 +59,8 @@ pub struct NotifyOn {
     pub rejected: bool,
     /// Sessions that ended.
     pub disconnected: bool,
+    /// Scans, health checks and clients without the right TLS.
+    pub probed: bool,
 }
 
 impl NotifyOn {
@@ -67,6 +71,7 @@ impl NotifyOn {
             Outcome::Authorized => self.authorized,
             Outcome::Rejected => self.rejected,
             Outcome::Disconnected => self.disconnected,
+            Outcome::Probed => self.probed,
             Outcome::Suspicious => true,
         }
     }
@@ -198,6 +203,7 @@ fn settings(vars: &mut Vars) -> Option<Settings> {
     let language = vars.read("MESSAGE_LANGUAGE", Language::default(), language);
     let time_zone = time_zone(vars);
     let metrics_namespace = vars.read("METRICS_NAMESPACE", None, metrics_namespace);
+    let log_events_filtered = vars.read("LOG_EVENTS_FILTERED", false, boolean);
     Some(Settings {
         log_line_prefix: log_line_prefix?,
         clusters: clusters?,
@@ -209,6 +215,7 @@ fn settings(vars: &mut Vars) -> Option<Settings> {
         },
         region: vars.optional("AWS_REGION"),
         metrics_namespace: metrics_namespace?,
+        log_events_filtered: log_events_filtered?,
     })
 }
 
@@ -238,6 +245,7 @@ const DEFAULT_NOTIFY_ON: NotifyOn = NotifyOn {
     authorized: true,
     rejected: true,
     disconnected: false,
+    probed: false,
 };
 
 fn notify_on(list: &str) -> Result<NotifyOn, String> {
@@ -245,20 +253,30 @@ fn notify_on(list: &str) -> Result<NotifyOn, String> {
         authorized: false,
         rejected: false,
         disconnected: false,
+        probed: false,
     };
     for (event, number) in list.split(',').zip(1..) {
         match event.trim() {
             "authorized" => notify_on.authorized = true,
             "rejected" => notify_on.rejected = true,
             "disconnected" => notify_on.disconnected = true,
+            "probed" => notify_on.probed = true,
             _ => {
                 return Err(format!(
-                    "must be a comma list of authorized, rejected, disconnected (entry {number} is none of them)"
+                    "must be a comma list of authorized, rejected, disconnected, probed (entry {number} is none of them)"
                 ));
             }
         }
     }
     Ok(notify_on)
+}
+
+fn boolean(word: &str) -> Result<bool, String> {
+    match word {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err("must be true or false".to_owned()),
+    }
 }
 
 fn rules(vars: &mut Vars) -> Option<Rules> {

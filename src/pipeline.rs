@@ -1,7 +1,7 @@
 //! The whole program.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -11,9 +11,9 @@ use crate::cloudwatch::{self, LogBatch, SubscriptionPayload};
 use crate::config::Settings;
 use crate::delivered::{Delivered, Key};
 use crate::error::Error;
-use crate::postgres::{self, Announced};
+use crate::postgres::{self, Announced, LineCounts, Text};
 use crate::routing::{DEFAULT_CHANNEL, Route};
-use crate::sessions::{self, Connection, Outcome};
+use crate::sessions::{Connection, Outcome, Sessions};
 use crate::slack::message::{self, Batch, Place};
 use crate::slack::{Slack, SlackError};
 
@@ -31,7 +31,7 @@ pub struct App {
 /// What earlier invocations saw and did; bounded.
 #[derive(Debug, Default)]
 pub struct Memory {
-    announced: HashMap<String, Announced>,
+    announced: Announced,
     delivered: Delivered,
 }
 
@@ -49,6 +49,7 @@ pub struct Summary {
     pub authorized: usize,
     pub rejected: usize,
     pub disconnected: usize,
+    pub probed: usize,
     pub suspicious: usize,
     /// By a rule.
     pub ignored: usize,
@@ -99,23 +100,18 @@ pub fn messages(
     memory: &mut Memory,
 ) -> (Vec<Message>, Summary) {
     let place = place(settings, batch);
-    let reading = postgres::read(
-        &batch.text,
-        &settings.log_line_prefix,
-        memory.announced(&place),
-    );
+    let (mut connections, counts) = connections(settings, batch, &mut memory.announced);
     let mut summary = Summary {
         cluster: place.cluster.to_owned(),
         log_events: batch.events.len(),
-        lines: reading.counts.lines,
-        continuations: reading.counts.continuations,
-        unparsed: reading.counts.unparsed,
+        lines: counts.lines,
+        continuations: counts.continuations,
+        unparsed: counts.unparsed,
         ..Summary::default()
     };
-    let mut connections = sessions::join(reading.events);
     for connection in &mut connections {
         let event = batch.event_at(connection.offset);
-        connection.time = connection.time.or_else(|| event?.time());
+        connection.facts.time = connection.facts.time.or_else(|| event?.time());
     }
     let mut contents = route(settings, &connections, place.cluster, &mut summary);
     if summary.unparsed > 0 {
@@ -159,6 +155,7 @@ fn route<'a>(
             Outcome::Authorized => summary.authorized += 1,
             Outcome::Rejected => summary.rejected += 1,
             Outcome::Disconnected => summary.disconnected += 1,
+            Outcome::Probed => summary.probed += 1,
             Outcome::Suspicious => summary.suspicious += 1,
         }
         match settings.rules.route(connection, cluster) {
@@ -262,6 +259,7 @@ fn report(settings: &Settings, summary: &Summary) {
         authorized = summary.authorized,
         rejected = summary.rejected,
         disconnected = summary.disconnected,
+        probed = summary.probed,
         suspicious = summary.suspicious,
         ignored = summary.ignored,
         not_notified = summary.not_notified,
@@ -286,16 +284,37 @@ fn place<'a>(settings: &'a Settings, batch: &'a LogBatch) -> Place<'a> {
     }
 }
 
-impl Memory {
-    /// What the log of this instance has announced. Of more than 16 instances some are forgotten:
-    /// their next connections are then told as unconfirmed.
-    fn announced(&mut self, place: &Place) -> &mut Announced {
-        const MOST_INSTANCES: usize = 16;
-        let instance = place.instance.unwrap_or(place.log_stream);
-        let log = format!("{}\0{instance}", place.log_group);
-        if self.announced.len() >= MOST_INSTANCES && !self.announced.contains_key(&log) {
-            self.announced.clear();
+/// The connections of a batch, and what its text held.
+fn connections<'a>(
+    settings: &Settings,
+    batch: &'a LogBatch,
+    announced: &mut Announced,
+) -> (Vec<Connection<'a>>, LineCounts) {
+    let log = format!("{}\0{}", batch.log_group, batch.log_stream);
+    let mut evidence = announced.text_of(&log);
+    let mut sessions = Sessions::default();
+    let mut counts = LineCounts::default();
+    for (start, text) in pieces(batch, settings.log_events_filtered) {
+        let reading = postgres::read(text, &settings.log_line_prefix, &mut evidence);
+        counts.add(reading.counts);
+        for mut event in reading.events {
+            event.offset += start;
+            sessions.add(event);
         }
-        self.announced.entry(log).or_default()
     }
+    (sessions.connections, counts)
+}
+
+/// The text of a batch in pieces, each with its byte offset: log events that a filter has passed
+/// need not belong together.
+fn pieces(batch: &LogBatch, filtered: bool) -> Vec<(usize, Text<'_>)> {
+    if !filtered {
+        return vec![(0, Text::from(batch.text.as_str()))];
+    }
+    let starts = batch.events.iter().map(|event| event.start);
+    let ends = starts.clone().skip(1).chain([batch.text.len()]);
+    starts
+        .zip(ends)
+        .filter_map(|(start, end)| Some((start, Text::from(batch.text.get(start..end)?))))
+        .collect()
 }

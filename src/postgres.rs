@@ -44,22 +44,17 @@
 //!
 //! [`Kind::Suspicious`]: connection::Kind::Suspicious
 
-pub mod backends;
-pub mod connection;
-mod default_prefix;
-pub mod lexer;
-pub mod log_line_prefix;
-pub mod message;
-mod names;
-mod prefix_search;
-pub mod reader;
-mod record;
-mod remote;
-mod segments;
-pub mod suffix;
+pub mod event;
+mod evidence;
+mod line;
+mod message;
+mod name;
+pub mod prefix;
+pub mod read;
 pub mod time_stamp;
+pub mod tokens;
+mod verdict;
 
-pub use backends::Announced;
-pub use default_prefix::DEFAULT_LOG_LINE_PREFIX;
-pub use log_line_prefix::{LogLinePrefix, PrefixError};
-pub use reader::{LineCounts, Reading, read};
+pub use evidence::{Announced, Evidence};
+pub use prefix::{DEFAULT_LOG_LINE_PREFIX, LogLinePrefix, PrefixError};
+pub use read::{Begins, LineCounts, Reading, Text, read};

@@ -2,15 +2,13 @@
 //!
 //! `connection authorized` does not mean that the login succeeded: an unknown database, a role that
 //! may not log in and most limits are found out later, and end the backend with a FATAL. A FATAL
-//! in another batch than its `connection authorized` makes two entries: one of each.
+//! in another batch than its `connection authorized` makes two entries: one of each. A FATAL whose
+//! `disconnection` follows has ended a session and is no refusal.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::time::Duration;
 
-use time::OffsetDateTime;
-
-use crate::postgres::connection::{ConnectionEvent, Encryption, Kind};
+use crate::postgres::event::{ConnectionEvent, Encryption, Facts, Kind, Standing};
 
 /// What a person is told: one entry, attempt or departure.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,35 +17,11 @@ pub struct Connection<'a> {
     pub outcome: Outcome,
     /// Byte offset in the batch's text of the line that decided the outcome.
     pub offset: usize,
-    /// `false`: its `connection received` line was not seen, so the line could be forged.
-    pub confirmed: bool,
-    /// When, by PostgreSQL's clock; CloudWatch's time stamp where the prefix has no time.
-    pub time: Option<OffsetDateTime>,
-    /// Process id of the server process.
-    pub backend_pid: Option<u32>,
-    /// Role name.
-    pub user: Option<Cow<'a, str>>,
-    /// Database name; `None` for physical replication.
-    pub database: Option<Cow<'a, str>>,
-    /// IP address, host name or `[local]`.
-    pub host: Option<&'a str>,
-    /// TCP port of the client.
-    pub port: Option<u16>,
-    /// Chosen by the client.
-    pub application_name: Option<&'a str>,
-    /// A connection of a walsender.
-    pub replication: bool,
-    /// How the connection is encrypted.
-    pub encryption: Encryption<'a>,
-    /// Method of `pg_hba.conf` that let the client in.
-    pub auth_method: Option<&'a str>,
-    /// What the client proved to be; differs from the user for certificates, Kerberos, peer.
-    pub identity: Option<Cow<'a, str>>,
-    /// Length of a session that ended.
-    pub session_time: Option<Duration>,
-    /// PostgreSQL's message that refused the client.
-    pub reason: Option<Cow<'a, str>>,
-    /// The DETAIL line under the reason, its first sentence.
+    /// How far the text bears that line out.
+    pub standing: Standing,
+    /// What all lines of the backend say together.
+    pub facts: Facts<'a>,
+    /// The DETAIL line under the reason, its first sentence; or what PAM answered.
     pub detail: Option<Cow<'a, str>>,
     /// Connections in the log that this one stands for: libpq's `sslmode=prefer` tries twice.
     pub attempts: u32,
@@ -62,150 +36,226 @@ pub enum Outcome {
     Rejected,
     /// The session ended.
     Disconnected,
-    /// Somebody may be forging log lines; no field but `offset`, `time` and `host` is set.
+    /// Something connected that speaks no PostgreSQL, or not its TLS.
+    Probed,
+    /// A session has written a line about connections into the log. The facts are the session's.
     Suspicious,
+}
+
+impl Connection<'_> {
+    /// Did it happen just so? `false`: its line can be read in another way, or could have been
+    /// written by somebody else than PostgreSQL.
+    #[must_use]
+    pub fn confirmed(&self) -> bool {
+        self.standing == Standing::Certain
+    }
+
+    /// The same connection, without the text that it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> Connection<'static> {
+        Connection {
+            outcome: self.outcome,
+            offset: self.offset,
+            standing: self.standing,
+            facts: self.facts.into_owned(),
+            detail: self.detail.map(|detail| Cow::Owned(detail.into_owned())),
+            attempts: self.attempts,
+        }
+    }
 }
 
 /// One entry for each connection that was made, refused or ended, in the order of the lines.
 #[must_use]
-pub fn join(events: Vec<ConnectionEvent<'_>>) -> Vec<Connection<'_>> {
-    let mut joining = Joining::default();
+pub fn join<'a>(events: impl IntoIterator<Item = ConnectionEvent<'a>>) -> Vec<Connection<'a>> {
+    let mut sessions = Sessions::default();
     for event in events {
-        joining.add(event);
+        sessions.add(event);
     }
-    joining.connections
+    sessions.connections
 }
 
-#[derive(Default)]
-struct Joining<'a> {
-    connections: Vec<Connection<'a>>,
+/// The connections of the lines so far.
+#[derive(Debug, Default)]
+pub struct Sessions<'a> {
+    /// In the order of the lines that first decided each.
+    pub connections: Vec<Connection<'a>>,
     backends: HashMap<Backend<'a>, Progress<'a>>,
+    /// The last entry of each host.
+    last_of_host: HashMap<Cow<'a, str>, usize>,
 }
 
-/// What tells backends apart: the process, or where the prefix lacks it, the client's port.
-#[derive(PartialEq, Eq, Hash)]
-enum Backend<'a> {
-    Process(u32),
-    Client(&'a str, u16),
-}
+/// What tells backends apart: process and client.
+type Backend<'a> = (Option<u32>, Option<Cow<'a, str>>, Option<u16>);
 
 /// What the lines of a backend have said so far.
+#[derive(Debug, Default)]
 struct Progress<'a> {
-    facts: Connection<'a>,
+    /// Where its `connection received` stands.
     received: Option<usize>,
+    /// What is known before it has an entry.
+    facts: Option<Box<Facts<'a>>>,
+    explanation: Option<Cow<'a, str>>,
     /// Its entry in the list, once it is in there.
     entry: Option<usize>,
+    /// What the entry was before a FATAL: a `disconnection` may bring it back.
+    let_in: Option<Box<Connection<'a>>>,
 }
 
-impl<'a> Joining<'a> {
-    fn add(&mut self, event: ConnectionEvent<'a>) {
-        let Some(backend) = backend(&event) else {
+impl<'a> Sessions<'a> {
+    /// Takes in the next line.
+    pub fn add(&mut self, event: ConnectionEvent<'a>) {
+        let backend = match event.kind {
+            Kind::Suspicious | Kind::Probed => None,
+            _ => backend(&event.facts),
+        };
+        let Some(backend) = backend else {
             self.add_alone(event);
             return;
         };
-        let kind = event.kind;
-        if kind == Kind::Received {
-            self.backends.insert(backend, received(event));
-            return;
-        }
-        let progress = self.backends.entry(backend).or_insert_with(|| Progress {
-            facts: connection(ConnectionEvent::of_kind(kind)),
-            received: None,
-            entry: None,
-        });
-        if kind == Kind::RejectionDetail {
-            let rejected = progress.entry.and_then(|at| self.connections.get_mut(at));
-            if let Some(rejected) = rejected {
-                rejected.detail = event.reason.and_then(detail);
+        let mut progress = self.backends.remove(&backend).unwrap_or_default();
+        match event.kind {
+            Kind::Received => {
+                progress = Progress {
+                    received: Some(event.offset),
+                    ..Progress::default()
+                };
             }
-            return;
-        }
-        progress.facts.learn(connection(event));
-        let outcome = progress.facts.outcome;
-        let refused_after_all = outcome == Outcome::Rejected && progress.entry.is_some();
-        match kind {
-            Kind::Authenticated => {}
+            Kind::Explanation => self.explain(&mut progress, event),
+            Kind::Authenticated => {
+                progress.facts = Some(Box::new(self.known(&mut progress, event.facts)));
+            }
             Kind::Ready if progress.entry.is_some() => {}
-            _ if refused_after_all => {
-                if let Some(entry) = progress.entry.and_then(|at| self.connections.get_mut(at)) {
-                    *entry = progress.facts.clone();
-                }
-            }
-            _ => {
-                if let Some(first) = retried(&self.connections, progress) {
-                    progress.entry = Some(first);
-                    if let Some(first) = self.connections.get_mut(first) {
-                        first.attempts += 1;
-                    }
-                } else {
-                    progress.entry = Some(self.connections.len());
-                    self.connections.push(progress.facts.clone());
-                }
-            }
+            Kind::Rejected if self.entry(&progress).is_some() => self.refuse(&mut progress, event),
+            Kind::Disconnected => self.end(&mut progress, event),
+            _ => self.enter(&mut progress, event),
         }
+        self.backends.insert(backend, progress);
     }
 
-    /// A line that names no backend: nothing can be joined with it but a DETAIL right behind it.
+    /// A line that names no backend, or belongs to none: nothing can be joined with it but a DETAIL
+    /// right behind it.
     fn add_alone(&mut self, event: ConnectionEvent<'a>) {
         match event.kind {
             Kind::Received | Kind::Authenticated => {}
-            Kind::RejectionDetail => {
+            Kind::Explanation => {
                 if let Some(last) = self.connections.last_mut() {
-                    last.detail = event.reason.and_then(detail);
+                    last.detail = event.facts.reason.and_then(detail);
                 }
             }
             _ => self.connections.push(connection(event)),
         }
     }
-}
 
-fn backend<'a>(event: &ConnectionEvent<'a>) -> Option<Backend<'a>> {
-    if event.kind == Kind::Suspicious {
-        return None;
+    fn entry(&self, progress: &Progress<'a>) -> Option<&Connection<'a>> {
+        self.connections.get(progress.entry?)
     }
-    match (event.backend_pid, event.host, event.port) {
-        (Some(pid), _, _) => Some(Backend::Process(pid)),
-        (None, Some(host), Some(port)) => Some(Backend::Client(host, port)),
-        _ => None,
-    }
-}
 
-fn received(event: ConnectionEvent<'_>) -> Progress<'_> {
-    let offset = event.offset;
-    Progress {
-        facts: connection(event),
-        received: Some(offset),
-        entry: None,
+    /// `later`, and what earlier lines of the backend have said besides.
+    fn known(&self, progress: &mut Progress<'a>, later: Facts<'a>) -> Facts<'a> {
+        let of_entry = self.entry(progress).map(|entry| entry.facts.clone());
+        let earlier = progress.facts.take().map(|facts| *facts).or(of_entry);
+        match earlier {
+            Some(earlier) => learn(later, earlier),
+            None => later,
+        }
     }
-}
 
-/// The first of two attempts of one client, if `second` is the other: after a refusal libpq's
-/// `sslmode=prefer` (its default) opens another connection at once, without TLS.
-fn retried(connections: &[Connection<'_>], second: &Progress<'_>) -> Option<usize> {
-    const AT_ONCE: time::Duration = time::Duration::seconds(2);
-    let (at, first) = connections
-        .iter()
-        .enumerate()
-        .rfind(|(_, other)| other.host == second.facts.host)?;
-    let second_opened_later = second
-        .received
-        .is_some_and(|received| received > first.offset);
-    let second = &second.facts;
-    let same_client = first.user == second.user
-        && first.database == second.database
-        && first.user.is_some()
-        && first.host.is_some();
-    let soon = matches!((first.time, second.time), (Some(first), Some(second))
-        if (second - first).abs() <= AT_ONCE);
-    let without_tls = second.encryption == Encryption::Plain;
-    (first.outcome == Outcome::Rejected
-        && second.outcome == Outcome::Rejected
-        && first.attempts == 1
-        && second_opened_later
-        && same_client
-        && soon
-        && (first.reason == second.reason || without_tls))
+    /// A connection that was made or refused.
+    fn enter(&mut self, progress: &mut Progress<'a>, event: ConnectionEvent<'a>) {
+        let mut entry = connection(event);
+        entry.facts = self.known(progress, entry.facts);
+        if entry.outcome == Outcome::Rejected {
+            entry.detail = progress.explanation.take();
+        }
+        let first = self.retried(&entry, progress.received);
+        if let Some(first) = first {
+            progress.entry = Some(first);
+            if let Some(first) = self.connections.get_mut(first) {
+                first.attempts += 1;
+            }
+            return;
+        }
+        progress.entry = Some(self.connections.len());
+        if let Some(host) = entry.facts.host.clone() {
+            self.last_of_host.insert(host, self.connections.len());
+        }
+        self.connections.push(entry);
+    }
+
+    /// The client was let in, and then turned away.
+    fn refuse(&mut self, progress: &mut Progress<'a>, event: ConnectionEvent<'a>) {
+        let mut refused = connection(event);
+        refused.facts = self.known(progress, refused.facts);
+        let entry = progress.entry.and_then(|at| self.connections.get_mut(at));
+        if let Some(entry) = entry {
+            let before = std::mem::replace(entry, refused);
+            progress.let_in = Some(Box::new(before));
+        }
+    }
+
+    /// The session ended; a FATAL before it was no refusal.
+    fn end(&mut self, progress: &mut Progress<'a>, event: ConnectionEvent<'a>) {
+        let mut ended = connection(event);
+        ended.facts = self.known(progress, ended.facts);
+        let entry = progress.entry.and_then(|at| self.connections.get_mut(at));
+        match (entry, progress.let_in.take()) {
+            (Some(entry), Some(let_in)) if entry.outcome == Outcome::Rejected => *entry = *let_in,
+            (Some(entry), None) if entry.outcome == Outcome::Rejected => {
+                *entry = ended;
+                return;
+            }
+            _ => {}
+        }
+        progress.entry = Some(self.connections.len());
+        self.connections.push(ended);
+    }
+
+    /// Why the client is turned away: told before the refusal by PAM, behind it by DETAIL. Words that
+    /// may not be PostgreSQL's do not explain what is certain.
+    fn explain(&mut self, progress: &mut Progress<'a>, event: ConnectionEvent<'a>) {
+        let text = event.facts.reason.and_then(detail);
+        let entry = progress.entry.and_then(|at| self.connections.get_mut(at));
+        match entry {
+            Some(entry) if entry.outcome == Outcome::Rejected => {
+                if event.standing >= entry.standing && entry.detail.is_none() {
+                    entry.detail = text;
+                }
+            }
+            Some(_) => {}
+            None => progress.explanation = text,
+        }
+    }
+
+    /// The first of two attempts of one client, if `second` is the other. After a refusal libpq's
+    /// `sslmode=prefer` (its default) opens another connection at once, without TLS. That is certain
+    /// only where PostgreSQL says that the second has no encryption, and would have turned the first
+    /// away in the same words if it had none either.
+    fn retried(&self, second: &Connection<'a>, received: Option<usize>) -> Option<usize> {
+        const AT_ONCE: time::Duration = time::Duration::seconds(2);
+        let at = *self.last_of_host.get(second.facts.host.as_ref()?)?;
+        let first = self.connections.get(at)?;
+        let is_refused = |one: &Connection<'_>| one.outcome == Outcome::Rejected;
+        let is_plain = |one: &Connection<'_>| one.facts.encryption == Encryption::Plain;
+        let is_same_client = first.facts.user.is_some()
+            && first.facts.user == second.facts.user
+            && first.facts.database == second.facts.database;
+        let is_soon = matches!((first.facts.time, second.facts.time), (Some(first), Some(second))
+            if (second - first).abs() <= AT_ONCE);
+        (is_refused(first)
+            && is_refused(second)
+            && first.attempts == 1
+            && received? > first.offset
+            && is_same_client
+            && is_soon
+            && is_plain(second)
+            && !is_plain(first))
         .then_some(at)
+    }
+}
+
+fn backend<'a>(facts: &Facts<'a>) -> Option<Backend<'a>> {
+    let is_known = facts.backend_pid.is_some() || facts.port.is_some();
+    is_known.then(|| (facts.backend_pid, facts.host.clone(), facts.port))
 }
 
 /// Why, without the line of `pg_hba.conf` that PostgreSQL quotes at the end.
@@ -225,43 +275,33 @@ fn connection(event: ConnectionEvent<'_>) -> Connection<'_> {
         outcome: match event.kind {
             Kind::Rejected => Outcome::Rejected,
             Kind::Disconnected => Outcome::Disconnected,
+            Kind::Probed => Outcome::Probed,
             Kind::Suspicious => Outcome::Suspicious,
             _ => Outcome::Authorized,
         },
         offset: event.offset,
-        confirmed: event.announced,
-        time: event.time,
-        backend_pid: event.backend_pid,
-        user: event.user,
-        database: event.database,
-        host: event.host,
-        port: event.port,
-        application_name: event.application_name,
-        replication: event.replication,
-        encryption: event.encryption,
-        auth_method: event.auth_method,
-        identity: event.identity,
-        session_time: event.session_time,
-        reason: event.reason,
+        standing: event.standing,
+        facts: event.facts,
         detail: None,
         attempts: 1,
     }
 }
 
-impl<'a> Connection<'a> {
-    /// Takes over what a later line of the same backend says, and keeps the rest.
-    fn learn(&mut self, later: Connection<'a>) {
-        let earlier = std::mem::replace(self, later);
-        self.user = self.user.take().or(earlier.user);
-        self.database = self.database.take().or(earlier.database);
-        self.host = self.host.or(earlier.host);
-        self.port = self.port.or(earlier.port);
-        self.application_name = self.application_name.or(earlier.application_name);
-        self.replication |= earlier.replication;
-        if self.encryption == Encryption::Unknown {
-            self.encryption = earlier.encryption;
-        }
-        self.auth_method = self.auth_method.or(earlier.auth_method);
-        self.identity = self.identity.take().or(earlier.identity);
+/// What `later` says, and what `earlier` says besides.
+fn learn<'a>(later: Facts<'a>, earlier: Facts<'a>) -> Facts<'a> {
+    Facts {
+        user: later.user.or(earlier.user),
+        database: later.database.or(earlier.database),
+        host: later.host.or(earlier.host),
+        port: later.port.or(earlier.port),
+        application_name: later.application_name.or(earlier.application_name),
+        replication: later.replication || earlier.replication,
+        encryption: match later.encryption {
+            Encryption::Unknown => earlier.encryption,
+            known => known,
+        },
+        auth_method: later.auth_method.or(earlier.auth_method),
+        identity: later.identity.or(earlier.identity),
+        ..later
     }
 }

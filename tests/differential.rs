@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use aurora_connection_audit::postgres::connection::Kind;
+use aurora_connection_audit::postgres::event::{Kind, Standing};
 use aurora_connection_audit::postgres::{Announced, LogLinePrefix, read};
 
 #[path = "support/truth.rs"]
@@ -85,7 +85,7 @@ fn confirms_nothing_false_however_the_log_is_cut() {
         for run in runs(&folder()) {
             let log = Log::of(&run);
             if log.announces && log.prefix.has_names() && log.prefix.has_process() {
-                read_in_batches(&log, size, truth_of(&run), &mut count);
+                read_in_batches(&log, size, false, truth_of(&run), &mut count);
             }
         }
         println!("{size:3} log events a batch: {count:?}");
@@ -113,7 +113,7 @@ fn confirms_nothing_false_behind_the_filter_pattern() {
             if log.announces && log.prefix.has_names() && log.prefix.has_process() {
                 let passes = |event: &&str| terms.iter().any(|term| event.contains(term));
                 log.text = log_events(&log).into_iter().filter(passes).collect();
-                read_in_batches(&log, size, truth_of(&run), &mut count);
+                read_in_batches(&log, size, true, truth_of(&run), &mut count);
             }
         }
         println!("{size} filtered log events a batch: {count:?}");
@@ -146,18 +146,28 @@ struct Cut {
     wrong: Vec<String>,
 }
 
-fn read_in_batches(log: &Log, size: usize, mut truth: HashMap<Kind, Vec<Row>>, count: &mut Cut) {
+fn read_in_batches(
+    log: &Log,
+    size: usize,
+    filtered: bool,
+    mut truth: HashMap<Kind, Vec<Row>>,
+    count: &mut Cut,
+) {
     count.rows += truth.values().map(Vec::len).sum::<usize>();
     let mut announced = Announced::default();
     for batch in log_events(log).chunks(size) {
-        let batch = batch.concat();
-        let reading = read(&batch, &log.prefix, &mut announced);
-        for event in &reading.events {
+        let mut evidence = announced.text_of("");
+        let whole = batch.concat();
+        let texts = if filtered { batch } else { &[whole.as_str()][..] };
+        let events = texts
+            .iter()
+            .flat_map(|text| read(*text, &log.prefix, &mut evidence).events);
+        for event in &events.collect::<Vec<_>>() {
             count.suspicious += usize::from(event.kind == Kind::Suspicious);
             if !is_compared(event) {
                 continue;
             }
-            if !event.announced {
+            if event.standing != Standing::Certain {
                 count.unconfirmed += 1;
                 continue;
             }
@@ -210,6 +220,6 @@ fn truth_of(run: &Path) -> HashMap<Kind, Vec<Row>> {
 
 fn compare(run: &Path) -> Outcome {
     let log = Log::of(run);
-    let reading = read(&log.text, &log.prefix, &mut Announced::default());
+    let reading = read(log.text.as_str(), &log.prefix, &mut Announced::default().text_of(""));
     truth::compare(&reading.events, truth_of(run), &log.setting)
 }

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use aurora_connection_audit::postgres::connection::{ConnectionEvent, Encryption};
+use aurora_connection_audit::postgres::event::{ConnectionEvent, Encryption};
 use aurora_connection_audit::postgres::{Announced, LogLinePrefix, read};
 use aurora_connection_audit::sessions;
 
@@ -15,7 +15,7 @@ const RDS_LONG: &str = "%m:%r:%u@%d:[%p]:%l:%e:%s:%v:%x:%c:%q%a";
 #[track_caller]
 fn check(prefix: &str, lines: &str, expected: &str) {
     let prefix = LogLinePrefix::compile(prefix).unwrap();
-    let reading = read(lines, &prefix, &mut Announced::default());
+    let reading = read(lines, &prefix, &mut Announced::default().text_of(""));
     let events: Vec<String> = reading.events.iter().map(render).collect();
     same(&events, expected);
 }
@@ -24,28 +24,28 @@ fn check(prefix: &str, lines: &str, expected: &str) {
 #[track_caller]
 fn check_joined(lines: &str, expected: &str) {
     let prefix = LogLinePrefix::compile(RDS).unwrap();
-    let reading = read(lines, &prefix, &mut Announced::default());
+    let reading = read(lines, &prefix, &mut Announced::default().text_of(""));
     let connections = sessions::join(reading.events);
     let connections: Vec<String> = connections
         .iter()
         .map(|connection| {
             let mut text = format!("{:?}", connection.outcome);
-            names(&mut text, &connection.user, &connection.database);
+            names(&mut text, &connection.facts.user, &connection.facts.database);
             facts(
                 &mut text,
                 &[
-                    ("method", connection.auth_method),
-                    ("reason", connection.reason.as_deref()),
+                    ("method", connection.facts.auth_method),
+                    ("reason", connection.facts.reason.as_deref()),
                     ("detail", connection.detail.as_deref()),
                 ],
             );
-            if let Some(time) = connection.session_time {
+            if let Some(time) = connection.facts.session_time {
                 write!(text, " after={time:?}").unwrap();
             }
             if connection.attempts > 1 {
                 write!(text, " attempts={}", connection.attempts).unwrap();
             }
-            if !connection.confirmed {
+            if !connection.confirmed() {
                 text.push_str(" unconfirmed");
             }
             text
@@ -62,20 +62,20 @@ fn same(found: &[String], expected: &str) {
 
 fn render(event: &ConnectionEvent<'_>) -> String {
     let mut text = format!("{:?}", event.kind);
-    names(&mut text, &event.user, &event.database);
-    if let Some(host) = event.host {
+    names(&mut text, &event.facts.user, &event.facts.database);
+    if let Some(host) = event.facts.host {
         write!(text, " {host}").unwrap();
     }
-    if let Some(port) = event.port {
+    if let Some(port) = event.facts.port {
         write!(text, ":{port}").unwrap();
     }
-    if let Some(pid) = event.backend_pid {
+    if let Some(pid) = event.facts.backend_pid {
         write!(text, " [{pid}]").unwrap();
     }
-    if event.replication {
+    if event.facts.replication {
         text.push_str(" replication");
     }
-    match event.encryption {
+    match event.facts.encryption {
         Encryption::Unknown => {}
         Encryption::Plain => text.push_str(" plain"),
         Encryption::Tls(tls) | Encryption::TlsAsLogged(tls) => {
@@ -86,14 +86,14 @@ fn render(event: &ConnectionEvent<'_>) -> String {
     facts(
         &mut text,
         &[
-            ("app", event.application_name),
-            ("method", event.auth_method),
-            ("identity", event.identity.as_deref()),
-            ("reason", event.reason.as_deref()),
-            ("state", event.sql_state),
+            ("app", event.facts.application_name),
+            ("method", event.facts.auth_method),
+            ("identity", event.facts.identity.as_deref()),
+            ("reason", event.facts.reason.as_deref()),
+            ("state", event.facts.sql_state),
         ],
     );
-    if let Some(time) = event.session_time {
+    if let Some(time) = event.facts.session_time {
         write!(text, " after={time:?}").unwrap();
     }
     if !event.announced {

@@ -30,11 +30,11 @@ fn every_escape_is_read() {
     ] {
         let prefix_and_line = format!("{prefix}{line}");
         let compiled = LogLinePrefix::compile(setting).unwrap();
-        let reading = read(&prefix_and_line, &compiled, &mut Announced::default());
+        let reading = read(prefix_and_line.as_str(), &compiled, &mut Announced::default().text_of(""));
         let [event] = &reading.events[..] else {
             panic!("{setting}: {reading:?}");
         };
-        let names = (event.user.as_deref(), event.database.as_deref());
+        let names = (event.facts.user.as_deref(), event.facts.database.as_deref());
         assert_eq!(names, (Some("u"), Some("d")), "{setting}");
     }
 }

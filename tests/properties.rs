@@ -23,7 +23,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use aurora_connection_audit::postgres::connection::{ConnectionEvent, Encryption, Kind};
+use aurora_connection_audit::postgres::event::{ConnectionEvent, Encryption, Kind};
 use aurora_connection_audit::postgres::{Announced, LogLinePrefix, read};
 use aurora_connection_audit::sessions;
 use proptest::prelude::*;
@@ -67,7 +67,7 @@ proptest! {
     #[test]
     fn a_log_is_read_as_it_was_written(log in log()) {
         let prefix = LogLinePrefix::compile(log.setting).unwrap();
-        let reading = read(&log.text, &prefix, &mut Announced::default());
+        let reading = read(&log.text, &prefix, &mut Announced::default().text_of(""));
         let mut faults = log.faults(0, &reading.events, |_| true);
         faults.extend(log.missing(&reading.events));
         prop_assert!(faults.is_empty(), "{faults:#?}\nin\n{}", log.text);
@@ -85,7 +85,7 @@ proptest! {
         let mut faults = Vec::new();
         for (start, part) in [(0, &log.text[..cut]), (cut, &log.text[cut..])] {
             let reading = read(part, &prefix, &mut announced);
-            let over_tcp = |event: &ConnectionEvent<'_>| event.host != Some("[local]");
+            let over_tcp = |event: &ConnectionEvent<'_>| event.facts.host != Some("[local]");
             let concerns = |event: &ConnectionEvent<'_>| event.announced && over_tcp(event);
             faults.extend(log.faults(start, &reading.events, concerns));
         }
@@ -101,7 +101,7 @@ proptest! {
             let Ok(prefix) = LogLinePrefix::compile(setting) else {
                 continue;
             };
-            let reading = read(&text, &prefix, &mut Announced::default());
+            let reading = read(&text, &prefix, &mut Announced::default().text_of(""));
             prop_assert_eq!(reading.counts.lines, text.split_terminator('\n').count());
             let connections = sessions::join(reading.events);
             prop_assert!(connections.len() <= text.len());
@@ -167,7 +167,7 @@ impl Log {
         self.lines
             .iter()
             .zip(ends)
-            .filter(|((_, line), _)| !matches!(line.kind, None | Some(Kind::RejectionDetail)))
+            .filter(|((_, line), _)| !matches!(line.kind, None | Some(Kind::Explanation)))
             .filter(|((start, line), end)| !reported(line, *start, *end))
             .map(|(line, _)| line)
             .map(|(offset, line)| {
@@ -200,20 +200,20 @@ impl Log {
                 faults.push(format!("{what}: {event:?} of {backend:?}"));
             }
         };
-        check(event.backend_pid == Some(backend.pid), "pid");
+        check(event.facts.backend_pid == Some(backend.pid), "pid");
         if self.setting.contains("%r") {
             let port = (backend.host != "[local]").then_some(backend.port);
             check(
-                (event.host, event.port) == (Some(backend.host), port),
+                (event.facts.host, event.facts.port) == (Some(backend.host), port),
                 "client",
             );
         }
         for (ours, name, what) in [
-            (&event.user, &backend.user, "user"),
-            (&event.database, &backend.database, "database"),
+            (&event.facts.user, &backend.user, "user"),
+            (&event.facts.database, &backend.database, "database"),
         ] {
             let name = String::from_utf8_lossy(name);
-            let expected = line.named && line.kind != Some(Kind::RejectionDetail);
+            let expected = line.named && line.kind != Some(Kind::Explanation);
             match ours {
                 Some(ours) => check(expected && *ours == name, what),
                 None => check(
@@ -225,14 +225,14 @@ impl Log {
         let written = server_log::clean(&backend.application_name, backend.escapes);
         let imitates = written.contains(" SSL enabled (") || written.contains(" GSS (");
         if event.kind == Kind::Authorized {
-            match event.encryption {
+            match event.facts.encryption {
                 Encryption::Tls(_) => check(backend.encrypted, "tls"),
                 Encryption::TlsAsLogged(_) => check(backend.encrypted || imitates, "tls"),
                 Encryption::Plain => check(!backend.encrypted, "plain"),
                 Encryption::Gss => check(imitates, "gss"),
                 Encryption::Unknown => check(imitates || !prefix_names, "tls not known"),
             }
-            match event.application_name {
+            match event.facts.application_name {
                 Some(name) => check(
                     name == written || imitates && written.starts_with(name),
                     "application name",
@@ -243,9 +243,9 @@ impl Log {
                 ),
             }
         }
-        if event.kind == Kind::Rejected || event.kind == Kind::RejectionDetail {
+        if event.kind == Kind::Rejected || event.kind == Kind::Explanation {
             let message = String::from_utf8_lossy(&line.message);
-            check(event.reason.as_deref() == Some(&*message), "reason");
+            check(event.facts.reason.as_deref() == Some(&*message), "reason");
         }
         faults
     }

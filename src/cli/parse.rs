@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
 use super::{Failure, PrefixFlag, input};
-use crate::postgres::connection::{ConnectionEvent, Encryption, Kind};
+use crate::postgres::event::{ConnectionEvent, Encryption, Kind};
 use crate::postgres::{self, Announced};
 
 /// One event; what is not known is absent.
@@ -50,13 +50,18 @@ struct Object<'a> {
 struct Tls<'a> {
     protocol: &'a str,
     cipher: &'a str,
-    bits: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bits: Option<u16>,
 }
 
 pub(super) fn run(file: Option<&Path>, prefix: &PrefixFlag) -> Result<(), Failure> {
     let settings = prefix.settings()?;
     let text = input::read(file)?;
-    let reading = postgres::read(&text, &settings.log_line_prefix, &mut Announced::default());
+    let reading = postgres::read(
+        text.as_str(),
+        &settings.log_line_prefix,
+        &mut Announced::default().text_of(""),
+    );
     let out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
     let suspicious = write_events(out, &text, &reading.events).map_err(Failure::Stdout)?;
     tell("may be forged and are left out", suspicious);
@@ -102,35 +107,35 @@ fn name(kind: Kind) -> Option<&'static str> {
         Kind::Authorized => Some("authorized"),
         Kind::Rejected => Some("rejected"),
         Kind::Disconnected => Some("disconnected"),
-        Kind::Ready | Kind::RejectionDetail | Kind::Ended | Kind::Suspicious => None,
+        Kind::Ready | Kind::Explanation | Kind::Ended | Kind::Probed | Kind::Suspicious => None,
     }
 }
 
 fn object<'a>(name: &'static str, event: &'a ConnectionEvent<'a>, line: usize) -> Object<'a> {
-    let tls = match event.encryption {
+    let tls = match &event.facts.encryption {
         Encryption::Tls(tls) | Encryption::TlsAsLogged(tls) => Some(Tls {
-            protocol: tls.protocol,
-            cipher: tls.cipher,
+            protocol: &tls.protocol,
+            cipher: &tls.cipher,
             bits: tls.bits,
         }),
-        Encryption::Unknown | Encryption::Plain | Encryption::Gss => None,
+        Encryption::Unknown | Encryption::Plain | Encryption::Gss | Encryption::GssAsLogged => None,
     };
     Object {
         event: name,
-        time: event.time.map(|time| time.to_offset(UtcOffset::UTC)),
-        backend_pid: event.backend_pid,
-        user: event.user.as_deref(),
-        database: event.database.as_deref(),
-        host: event.host,
-        port: event.port,
-        application_name: event.application_name,
-        replication: event.replication,
+        time: event.facts.time.map(|time| time.to_offset(UtcOffset::UTC)),
+        backend_pid: event.facts.backend_pid,
+        user: event.facts.user.as_deref(),
+        database: event.facts.database.as_deref(),
+        host: event.facts.host.as_deref(),
+        port: event.facts.port,
+        application_name: event.facts.application_name.as_deref(),
+        replication: event.facts.replication,
         tls,
-        auth_method: event.auth_method,
-        identity: event.identity.as_deref(),
-        session_seconds: event.session_time.map(|time| time.as_secs_f64()),
-        reason: event.reason.as_deref(),
-        sql_state: event.sql_state,
+        auth_method: event.facts.auth_method.as_deref(),
+        identity: event.facts.identity.as_deref(),
+        session_seconds: event.facts.session_time.map(|time| time.as_secs_f64()),
+        reason: event.facts.reason.as_deref(),
+        sql_state: event.facts.sql_state.as_deref(),
         line,
     }
 }

@@ -3,59 +3,109 @@
 //! PostgreSQL copies names into messages as they are, with one change: a line feed becomes a line
 //! feed and a tab (`append_with_tabs` in `elog.c`).
 
+mod names;
+mod remote;
+mod suffix;
+
+use std::borrow::Cow;
 use std::time::Duration;
 
-use memchr::{memchr, memrchr_iter};
+use memchr::{memchr, memmem};
 
-use super::connection::{ConnectionEvent, Encryption, Kind};
-use super::lexer::{self, Opening, Severity};
-use super::log_line_prefix::{LogLine, PrefixFields};
-use super::names::{self, Known, Names, UNKNOWN};
-use super::remote::host_and_port;
-use super::suffix;
+use super::event::{Encryption, Facts, Kind};
+use super::line::{LogLine, PrefixFields, UNKNOWN};
+use super::prefix::Name;
 use super::time_stamp::{three, two};
+use super::tokens::{self, Opening, Severity};
+use names::Names;
+pub(super) use names::without_tabs;
+use remote::host_and_port;
+use suffix::Suffix;
 
 /// What one reading of a line amounts to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Said {
-    /// A connection event, and the message names the user or database of the prefix.
-    Event,
-    /// A FATAL whose message names nobody, so that nothing confirms how the prefix was read.
-    Unnamed,
-    /// A FATAL, or something else: an application name can imitate a severity.
-    Undecidable,
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Said<'a> {
+    /// A connection event.
+    Event(Report<'a>),
+    /// Why the line before it was written: a DETAIL.
+    Detail(&'a str),
+    /// A line that SQL caused: it tells that the line before it is no connection line.
+    FromSql,
+    /// Where in PostgreSQL's source the line before it was written.
+    Location,
+    /// A line about a connection, or its refusal, in another language than English.
+    Translated,
     /// Something else.
     Nothing,
-    /// A line that SQL caused, in part or whole: it tells that the line before it is no
-    /// connection line.
-    FromSql,
-    /// The message contradicts the prefix, so the line was read wrongly or is forged.
+    /// A message about connections that contradicts the prefix: the line was read wrongly, or a
+    /// session wrote it.
     Contradiction,
 }
 
-/// What the message of `line` says; `known` is what earlier lines of the backend said. The facts
-/// go into `event`, which is blank.
-#[must_use]
-pub(super) fn read<'a>(
-    line: &LogLine<'a, '_>,
-    known: Known,
-    event: &mut ConnectionEvent<'a>,
-) -> Said {
-    let prefix = line.prefix;
-    event.backend_pid = prefix.backend_pid;
-    event.host = prefix.host;
-    event.port = prefix.port;
-    event.sql_state = prefix.sql_state;
+/// A connection event, as one line reports it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Report<'a> {
+    pub(super) kind: Kind,
+    /// Which names of the prefix does the message repeat?
+    pub(super) named: Named,
+    /// `reason` and `identity` are as they stand in the log, tabs included.
+    pub(super) facts: Facts<'a>,
+    /// `principal=` of GSSAPI, which may be part of an application name.
+    pub(super) principal: Option<&'a str>,
+}
+
+/// The names that a message repeats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Named {
+    Nobody,
+    User,
+    Database,
+    Both,
+}
+
+/// What the message of `line` says, `text` being all of it.
+pub(super) fn read<'a>(line: &LogLine<'a>, text: &'a str) -> Said<'a> {
     match line.severity {
-        Severity::Log => log(line, known, event),
-        Severity::Fatal => fatal(line, known, event),
-        Severity::Detail => {
-            event.kind = Kind::RejectionDetail;
-            event.reason = Some(names::without_tabs(line.message));
-            Said::Unnamed
-        }
+        Severity::Log => log(&line.prefix, without_sql_state(text)),
+        Severity::Fatal => fatal(&line.prefix, without_sql_state(text)),
+        Severity::Detail => Said::Detail(text),
         Severity::FromSql => Said::FromSql,
+        Severity::Location => Said::Location,
+        Severity::Translated => Said::Translated,
         Severity::Other => Said::Nothing,
+    }
+}
+
+/// Could `text` be the message of a record of which only the rest is left, from a line feed in its
+/// `name` on? `line` is that rest. A message that repeats the name then holds the line feed, too.
+pub(super) fn may_end(line: &LogLine<'_>, text: &str, name: Name) -> bool {
+    let message = without_sql_state(text);
+    let Some((opening, _)) = tokens::opening(message) else {
+        return true;
+    };
+    let repeats = match opening {
+        // The client has not sent its names yet.
+        Opening::Received | Opening::Probed => return false,
+        Opening::Authorized | Opening::Disconnection | Opening::NotInHba => true,
+        Opening::ReplicationAuthorized
+        | Opening::AuthenticatedUser
+        | Opening::AuthenticationFailed
+        | Opening::ReplicationNotInHba => name == Name::User,
+        // A start-up option can name another role or database than the client's own.
+        _ => false,
+    };
+    let rest = match name {
+        Name::User => line.prefix.user,
+        Name::Database => line.prefix.database,
+    };
+    !repeats || rest.is_none_or(|rest| holds_behind_line_feed(message, rest))
+}
+
+/// Does `message` hold the line feed of a name, and `rest` behind it?
+fn holds_behind_line_feed(message: &str, rest: &str) -> bool {
+    memchr(b'\n', message.as_bytes()).is_some() && {
+        let wanted = format!("\n{rest}").replace('\n', "\n\t");
+        memmem::find(message.as_bytes(), wanted.as_bytes()).is_some()
     }
 }
 
@@ -75,81 +125,122 @@ fn without_sql_state(message: &str) -> &str {
     }
 }
 
-fn log<'a>(line: &LogLine<'a, '_>, known: Known, event: &mut ConnectionEvent<'a>) -> Said {
-    let Some((opening, rest)) = lexer::opening(without_sql_state(line.message)) else {
-        return Said::Nothing;
-    };
-    let prefix = line.prefix;
-    if !is_starting(prefix) && !matches!(opening, Opening::Ready | Opening::Disconnection) {
-        return Said::Contradiction;
-    }
-    let read = match opening {
-        Opening::Received => received(rest, prefix, event),
-        Opening::AuthenticatedIdentity => authenticated(rest, prefix, known, true, event),
-        Opening::AuthenticatedUser => authenticated(rest, prefix, known, false, event),
-        Opening::Authorized => authorized(rest, prefix, known, event),
-        Opening::ReplicationAuthorized => replication_authorized(rest, prefix, known, event),
-        Opening::Ready => ready(rest, prefix, event),
-        Opening::Disconnection => disconnection(rest, prefix, known, event),
-        _ => return Said::Nothing,
-    };
-    match read {
-        Some(kind) => {
-            event.kind = kind;
-            Said::Event
-        }
-        None => Said::Contradiction,
+/// What every line of a backend says of it.
+fn report<'a>(kind: Kind, prefix: &PrefixFields<'a>) -> Report<'a> {
+    Report {
+        kind,
+        named: Named::Nobody,
+        facts: Facts {
+            backend_pid: prefix.backend_pid,
+            host: prefix.host.map(Cow::Borrowed),
+            port: prefix.port,
+            sql_state: prefix.sql_state.map(Cow::Borrowed),
+            ..Facts::default()
+        },
+        principal: None,
     }
 }
 
-/// Can the line come from before the session is established? Until then `%a` is not known.
-pub(super) fn is_starting(prefix: &PrefixFields<'_>) -> bool {
-    prefix.application_name.is_none_or(|name| name == UNKNOWN)
+impl<'a> Report<'a> {
+    fn naming(mut self, named: Named, names: Names<'a>) -> Self {
+        self.named = named;
+        self.facts.user = names.user;
+        self.facts.database = names.database.filter(|name| !name.is_empty());
+        self
+    }
+}
+
+/// What is known of the session that wrote a line of its own.
+pub(super) fn of_session<'a>(kind: Kind, prefix: &PrefixFields<'a>) -> Report<'a> {
+    report(kind, prefix).naming(Named::Nobody, names::of_prefix(prefix))
+}
+
+fn log<'a>(prefix: &PrefixFields<'a>, message: &'a str) -> Said<'a> {
+    let Some((opening, rest)) = tokens::opening(message) else {
+        return in_another_language(prefix);
+    };
+    let is_late = matches!(opening, Opening::Ready | Opening::Disconnection);
+    let may_be = prefix.may_be_of_client() && (is_late || prefix.is_starting());
+    let report = match opening {
+        Opening::Received => received(rest, prefix),
+        Opening::AuthenticatedIdentity => authenticated_identity(rest, prefix),
+        Opening::AuthenticatedUser => authenticated_user(rest, prefix),
+        Opening::Authorized => authorized(rest, prefix),
+        Opening::ReplicationAuthorized => replication_authorized(rest, prefix),
+        Opening::Ready => ready(rest, prefix),
+        Opening::Disconnection => disconnection(rest, prefix),
+        Opening::PamFailed => pam_failed(rest, prefix),
+        Opening::Probed if prefix.names_nobody() => Some(report(Kind::Probed, prefix)),
+        Opening::Translated if prefix.may_be_of_client() => return Said::Translated,
+        _ => return Said::Nothing,
+    };
+    report
+        .filter(|_| may_be)
+        .map_or(Said::Contradiction, Said::Event)
+}
+
+/// `[unknown]@[unknown]` has a translation, too, and only `connection received` has it.
+fn in_another_language<'a>(prefix: &PrefixFields<'a>) -> Said<'a> {
+    let is_bracketed = |name: &str| name.starts_with('[') && name.ends_with(']');
+    let is_translated = prefix.may_be_of_client()
+        && prefix.user == prefix.database
+        && prefix.user.is_some_and(is_bracketed)
+        && !prefix.names_nobody();
+    if is_translated {
+        Said::Translated
+    } else {
+        Said::Nothing
+    }
 }
 
 /// `host=%s port=%s` or `host=%s`; nothing may stand behind it.
-fn received<'a>(
-    rest: &'a str,
-    prefix: &PrefixFields<'a>,
-    event: &mut ConnectionEvent<'a>,
-) -> Option<Kind> {
-    let unnamed = |name: Option<&str>| name.is_none_or(|name| name == UNKNOWN);
-    if !unnamed(prefix.user) || !unnamed(prefix.database) {
-        return None;
-    }
-    (event.host, event.port) = host_and_port(rest, prefix)?;
-    Some(Kind::Received)
+fn received<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<Report<'a>> {
+    let (host, port) = host_and_port(rest, prefix)?;
+    let mut report = report(Kind::Received, prefix);
+    (report.facts.host, report.facts.port) = (host.map(Cow::Borrowed), port);
+    report.named = Named::Both;
+    prefix.names_nobody().then_some(report)
 }
 
-/// `identity="%s" method=%s (%s:%d)` or `user="%s" method=%s (%s:%d)`, behind the first quote.
-fn authenticated<'a>(
-    rest: &'a str,
-    prefix: &PrefixFields<'a>,
-    known: Known,
-    is_identity: bool,
-    event: &mut ConnectionEvent<'a>,
-) -> Option<Kind> {
-    let (name, behind) = rsplit_at(rest, b'"', "\" method=")?;
-    let (method, hba_line) = split_once(behind, b' ')?;
-    let words = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if !method.bytes().all(words) || !is_hba_line(hba_line) {
-        return None;
-    }
+/// `identity="%s" method=%s (%s:%d)`, behind the first quote.
+fn authenticated_identity<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<Report<'a>> {
+    let (identity, method) = quoted_and_method(rest)?;
     // For these methods `set_authn_id` in `auth.c` takes the user name itself.
-    let names_user = !is_identity
-        || matches!(
-            method,
-            "scram-sha-256" | "md5" | "password" | "pam" | "bsd" | "radius"
-        );
-    let names = if names_user {
-        names::user_only(name, prefix, known)?
+    let names_user = matches!(
+        method,
+        "scram-sha-256" | "md5" | "password" | "pam" | "bsd" | "radius"
+    );
+    let (named, names) = if names_user {
+        (Named::User, names::user_only(identity, prefix)?)
     } else {
-        names::of_prefix(prefix)
+        (Named::Nobody, names::of_prefix(prefix))
     };
-    (event.user, event.database) = (names.user, names.database);
-    event.auth_method = Some(method);
-    event.identity = is_identity.then(|| names::without_tabs(name));
-    Some(Kind::Authenticated)
+    let mut report = report(Kind::Authenticated, prefix).naming(named, names);
+    report.facts.auth_method = Some(Cow::Borrowed(method));
+    report.facts.identity = Some(Cow::Borrowed(identity));
+    Some(report)
+}
+
+/// `user="%s" method=%s (%s:%d)`, behind the first quote.
+fn authenticated_user<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<Report<'a>> {
+    let (user, method) = quoted_and_method(rest)?;
+    let names = names::user_only(user, prefix)?;
+    let mut report = report(Kind::Authenticated, prefix).naming(Named::User, names);
+    report.facts.auth_method = Some(Cow::Borrowed(method));
+    Some(report)
+}
+
+/// `%s" method=%s (%s:%d)`: what is quoted, and the method.
+fn quoted_and_method(text: &str) -> Option<(&str, &str)> {
+    /// The path of `pg_hba.conf` is the longest part.
+    const LONGEST_END: usize = 4096 + 64;
+    const METHOD: &str = "\" method=";
+    let start = text.floor_char_boundary(text.len().saturating_sub(LONGEST_END));
+    let at = start + memmem::rfind(text.as_bytes().get(start..)?, METHOD.as_bytes())?;
+    let (quoted, behind) = text.split_at_checked(at)?;
+    let (method, hba_line) = behind.strip_prefix(METHOD)?.split_once(' ')?;
+    let words = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (method.bytes().all(words) && is_hba_line(hba_line)).then_some((quoted, method))
 }
 
 /// `(%s:%d)`
@@ -157,119 +248,91 @@ fn is_hba_line(text: &str) -> bool {
     let inside = text
         .strip_prefix('(')
         .and_then(|text| text.strip_suffix(')'));
-    let place = inside.and_then(|place| rsplit_at(place, b':', ":"));
+    let place = inside.and_then(|place| place.rsplit_once(':'));
     place.is_some_and(|(_, number)| number.parse::<u32>().is_ok())
 }
 
-/// Cuts `text` at the first `byte`, an ASCII character.
-fn split_once(text: &str, byte: u8) -> Option<(&str, &str)> {
-    let (before, behind) = text.split_at_checked(memchr(byte, text.as_bytes())?)?;
-    Some((before, behind.get(1..)?))
-}
-
-/// Cuts `text` at the last `between`, whose first byte is `first`.
-fn rsplit_at<'a>(text: &'a str, first: u8, between: &str) -> Option<(&'a str, &'a str)> {
-    memrchr_iter(first, text.as_bytes()).find_map(|at| {
-        let (before, behind) = text.split_at_checked(at)?;
-        Some((before, behind.strip_prefix(between)?))
-    })
-}
-
-/// `user=%s database=%s[ application_name=%s][ SSL enabled (…)][ GSS (…)]`, behind `user=`.
-fn authorized<'a>(
-    rest: &'a str,
-    prefix: &PrefixFields<'a>,
-    known: Known,
-    event: &mut ConnectionEvent<'a>,
-) -> Option<Kind> {
-    let tail = |behind| suffix::read(behind, prefix.host == Some("[local]"));
-    let (names, suffix) = names::user_and_database(rest, prefix, known, &tail)?;
-    Some(let_in(names, suffix, event))
-}
-
-/// What both forms of `connection authorized` say; the suffix is `None` where it is not decidable.
-fn let_in<'a>(
-    names: Names<'a>,
-    suffix: Option<suffix::Suffix<'a>>,
-    event: &mut ConnectionEvent<'a>,
-) -> Kind {
-    let suffix = suffix.unwrap_or_default();
-    (event.user, event.database) = (names.user, names.database);
-    event.application_name = suffix.application_name;
-    event.encryption = suffix.encryption;
-    Kind::Authorized
+/// `user=%s database=%s[ application_name=%s][ SSL enabled (…)][ GSS (…)]`, behind `user=`;
+/// Babelfish: `user=%s, application=%s, Tds Version=0x%X.[ GSS (…)]`.
+fn authorized<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<Report<'a>> {
+    let over_socket = prefix.host == Some("[local]");
+    let tail = |behind| suffix::read(behind, over_socket);
+    if let Some((names, suffix)) = names::both_then(rest, " database=", prefix, tail) {
+        return Some(let_in(prefix, Named::Both, names, suffix));
+    }
+    let (names, suffix) = names::user_then(rest, prefix, suffix::of_babelfish)?;
+    Some(let_in(prefix, Named::User, names, suffix))
 }
 
 /// `user=%s[ application_name=%s][ SSL enabled (…)][ GSS (…)]`, behind `user=`. The database of a
 /// logical walsender stands in the prefix alone.
-fn replication_authorized<'a>(
-    rest: &'a str,
+fn replication_authorized<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<Report<'a>> {
+    let over_socket = prefix.host == Some("[local]");
+    let tail = |behind| suffix::read(behind, over_socket);
+    let (names, suffix) = names::user_then(rest, prefix, tail)?;
+    let mut report = let_in(prefix, Named::User, names, suffix);
+    report.facts.replication = true;
+    Some(report)
+}
+
+/// What all forms of `connection authorized` say; the suffix is `None` where it is not decidable.
+fn let_in<'a>(
     prefix: &PrefixFields<'a>,
-    known: Known,
-    event: &mut ConnectionEvent<'a>,
-) -> Option<Kind> {
-    let tail = |behind| suffix::read(behind, prefix.host == Some("[local]"));
-    let (names, suffix) = names::user_then(rest, prefix, known, &tail)?;
-    event.replication = true;
-    Some(let_in(names, suffix, event))
+    named: Named,
+    names: Names<'a>,
+    suffix: Option<Suffix<'a>>,
+) -> Report<'a> {
+    let suffix = suffix.unwrap_or_default();
+    let mut report = report(Kind::Authorized, prefix).naming(named, names);
+    report.facts.application_name = suffix.application_name.map(Cow::Borrowed);
+    report.facts.encryption = suffix.encryption;
+    report.principal = suffix.principal;
+    report
 }
 
 /// `%.3f ms, fork=%.3f ms, authentication=%.3f ms`, behind `setup total=`.
-fn ready<'a>(
-    rest: &'a str,
-    prefix: &PrefixFields<'a>,
-    event: &mut ConnectionEvent<'a>,
-) -> Option<Kind> {
+fn ready<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<Report<'a>> {
     let (total, rest) = rest.split_once(" ms, fork=")?;
     let (fork, rest) = rest.split_once(" ms, authentication=")?;
     let authentication = rest.strip_suffix(" ms")?;
-    for number in [total, fork, authentication] {
+    let is_number = |text: &str| {
         let digits = |byte: u8| byte.is_ascii_digit() || byte == b'.';
-        if number.is_empty() || !number.bytes().all(digits) {
-            return None;
-        }
-    }
-    let names = names::of_prefix(prefix);
-    (event.user, event.database) = (names.user, names.database);
-    Some(Kind::Ready)
+        !text.is_empty() && text.bytes().all(digits)
+    };
+    [total, fork, authentication]
+        .into_iter()
+        .all(is_number)
+        .then(|| of_session(Kind::Ready, prefix))
 }
 
 /// `%d:%02d:%02d.%03d user=%s database=%s host=%s[ port=%s]`, behind `session time: `. A physical
-/// walsender has an empty database here.
-fn disconnection<'a>(
-    rest: &'a str,
-    prefix: &PrefixFields<'a>,
-    known: Known,
-    event: &mut ConnectionEvent<'a>,
-) -> Option<Kind> {
-    let (duration, rest) = split_once(rest, b' ')?;
-    let (both, remote) = rsplit_at(rest.strip_prefix("user=")?, b' ', " host=")?;
-    (event.host, event.port) = host_and_port(remote, prefix)?;
-    let walsender = both
-        .strip_suffix(" database=")
-        .filter(|_| prefix.database.is_none_or(|name| name == UNKNOWN))
-        .and_then(|user| names::user_only(user, prefix, known))
-        .map(|names| Names {
-            database: None,
-            ..names
-        });
-    let nothing = |behind: &str| behind.is_empty().then_some(());
-    let session = names::user_and_database(both, prefix, known, &nothing).map(|(names, _)| names);
-    let names = match (walsender, session) {
-        (Some(walsender), Some(session)) => Names {
-            user: walsender
-                .user
-                .filter(|user| session.user.as_ref() == Some(user)),
-            database: None,
-        },
-        (walsender, session) => walsender.or(session)?,
-    };
-    (event.user, event.database) = (names.user, names.database);
-    event.application_name = prefix
+/// walsender has an empty database here, and none in the prefix.
+fn disconnection<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<Report<'a>> {
+    let (duration, rest) = rest.split_once(' ')?;
+    let rest = rest.strip_prefix("user=")?;
+    let remote =
+        |behind: &'a str| host_and_port(behind.strip_prefix(" host=")?, prefix);
+    let session = names::both_then(rest, " database=", prefix, remote);
+    let (names, remote) = session.or_else(|| {
+        let of_walsender = PrefixFields {
+            database: Some(""),
+            ..*prefix
+        };
+        let is_of_walsender = prefix.database == Some(UNKNOWN);
+        is_of_walsender
+            .then(|| names::both_then(rest, " database=", &of_walsender, remote))
+            .flatten()
+    })?;
+    let mut report = report(Kind::Disconnected, prefix).naming(Named::Both, names);
+    if let Some((host, port)) = remote {
+        (report.facts.host, report.facts.port) = (host.map(Cow::Borrowed), port);
+    }
+    report.facts.application_name = prefix
         .application_name
-        .filter(|name| !name.is_empty() && *name != UNKNOWN);
-    event.session_time = Some(session_time(duration)?);
-    Some(Kind::Disconnected)
+        .filter(|name| !name.is_empty() && !prefix.is_starting())
+        .map(Cow::Borrowed);
+    report.facts.session_time = Some(session_time(duration)?);
+    Some(report)
 }
 
 /// `%d:%02d:%02d.%03d`: hours of any number of digits.
@@ -284,144 +347,153 @@ fn session_time(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(whole.checked_add(seconds)?) + milliseconds)
 }
 
-fn fatal<'a>(line: &LogLine<'a, '_>, known: Known, event: &mut ConnectionEvent<'a>) -> Said {
-    let message = without_sql_state(line.message);
-    let prefix = line.prefix;
-    // The server's own processes have no client and an empty name.
-    if prefix.remote == Some("") || prefix.user == Some("") {
-        return Said::Nothing;
-    }
-    event.kind = Kind::Rejected;
-    event.reason = Some(names::without_tabs(message));
-    let Some((opening, rest)) = lexer::opening(message) else {
-        return unnamed(message, prefix, event);
-    };
-    let named = match opening {
-        Opening::AuthenticationFailed => authentication_failed(rest, prefix, known),
-        Opening::NotInHba => not_in_hba(rest, prefix, known, event),
-        Opening::ReplicationNotInHba => {
-            event.replication = true;
-            replication_not_in_hba(rest, prefix, known, event)
-        }
-        // A start-up option can name another role or database than the client's own.
-        Opening::Role => {
-            match quoted(rest).and_then(|name| names::user_only(name, prefix, known)) {
-                Some(names) if is_starting(prefix) => Some(names),
-                _ => return unnamed(message, prefix, event),
-            }
-        }
-        Opening::Database => {
-            match quoted(rest).and_then(|name| names::database_only(name, prefix, known)) {
-                Some(names) if is_starting(prefix) => Some(names),
-                _ => return unnamed(message, prefix, event),
-            }
-        }
-        Opening::WalSender => {
-            event.replication = true;
-            Some(names::of_prefix(prefix))
-        }
-        Opening::SessionEnd => {
-            event.kind = Kind::Ended;
-            return unnamed(message, prefix, event);
-        }
-        _ => return unnamed(message, prefix, event),
-    };
-    let Some(confirmed) = named.filter(|_| is_starting(prefix)) else {
-        return Said::Contradiction;
-    };
-    (event.user, event.database) = (confirmed.user, confirmed.database);
-    Said::Event
+/// What PAM answered: RDS's reason of a failed IAM login.
+fn pam_failed<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<Report<'a>> {
+    let mut report = of_session(Kind::Explanation, prefix);
+    report.facts.reason = Some(Cow::Borrowed(rest));
+    Some(report)
 }
 
-/// A message that names nobody: the names of the prefix may be right.
-fn unnamed<'a>(
-    message: &'a str,
-    prefix: &PrefixFields<'a>,
-    event: &mut ConnectionEvent<'a>,
-) -> Said {
-    // Only these messages quote text of the client in which a line feed can stand.
-    let quotes = [
-        "invalid value for parameter ",
-        "unrecognized configuration parameter ",
-        "--",
-    ];
-    let has_names = prefix.user.is_some() || prefix.database.is_some();
-    if has_names
-        && memchr(b'\n', message.as_bytes()).is_some()
-        && !quotes.iter().any(|opening| message.starts_with(opening))
-    {
-        return Said::Contradiction;
+fn fatal<'a>(prefix: &PrefixFields<'a>, message: &'a str) -> Said<'a> {
+    if !prefix.may_be_of_client() {
+        return Said::Nothing;
     }
-    let names = names::of_prefix(prefix);
-    (event.user, event.database) = (names.user, names.database);
-    Said::Unnamed
+    let mut refusal = of_session(Kind::Rejected, prefix);
+    refusal.facts.reason = Some(Cow::Borrowed(message));
+    let Some((opening, rest)) = tokens::opening(message) else {
+        return if is_translated(message) {
+            Said::Translated
+        } else {
+            Said::Event(refusal)
+        };
+    };
+    let named = match opening {
+        Opening::AuthenticationFailed => named(Named::User, authentication_failed(rest, prefix)),
+        Opening::NotInHba => {
+            let (encryption, names) = not_in_hba(rest, prefix).unzip();
+            refusal.facts.encryption = encryption.unwrap_or_default();
+            named(Named::Both, names)
+        }
+        Opening::ReplicationNotInHba => {
+            refusal.facts.replication = true;
+            let (encryption, names) = replication_not_in_hba(rest, prefix).unzip();
+            refusal.facts.encryption = encryption.unwrap_or_default();
+            named(Named::User, names)
+        }
+        // A start-up option can name another role or database than the client's own.
+        Opening::Role => match named(Named::User, role(rest, prefix)) {
+            None => return Said::Event(refusal),
+            named => named,
+        },
+        Opening::Database => match named(Named::Database, database(rest, prefix)) {
+            None => return Said::Event(refusal),
+            named => named,
+        },
+        Opening::WalSender => {
+            refusal.facts.replication = true;
+            return Said::Event(refusal);
+        }
+        Opening::SessionEnd => {
+            refusal.kind = Kind::Ended;
+            return Said::Event(refusal);
+        }
+        _ => return Said::Event(refusal),
+    };
+    match named {
+        Some((named, names)) if prefix.is_starting() => Said::Event(refusal.naming(named, names)),
+        _ => Said::Contradiction,
+    }
+}
+
+fn named(named: Named, names: Option<Names<'_>>) -> Option<(Named, Names<'_>)> {
+    names.map(|names| (named, names))
+}
+
+/// Does a letter that English lacks stand before all that a client can choose?
+fn is_translated(message: &str) -> bool {
+    let own = message.split(['"', '\n']).next().unwrap_or_default();
+    !own.is_ascii() && !message.starts_with("--")
 }
 
 /// `%s"` or `%s": host rejected`, behind the first quote.
-fn authentication_failed<'a>(
-    rest: &'a str,
-    prefix: &PrefixFields<'a>,
-    known: Known,
-) -> Option<Names<'a>> {
-    let name = [
+fn authentication_failed<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<Names<'a>> {
+    const ENDINGS: [&str; 3] = [
         "\"",
         "\": host rejected",
         "\": invalid authentication method",
-    ]
-    .iter()
-    .find_map(|ending| rest.strip_suffix(ending))?;
-    names::user_only(name, prefix, known)
+    ];
+    let quoted = ENDINGS.iter().find_map(|ending| rest.strip_suffix(ending))?;
+    names::user_only(quoted, prefix)
 }
 
 /// `%s", user "%s", database "%s", %s`, behind the first quote.
 fn not_in_hba<'a>(
     rest: &'a str,
     prefix: &PrefixFields<'a>,
-    known: Known,
-    event: &mut ConnectionEvent<'a>,
-) -> Option<Names<'a>> {
+) -> Option<(Encryption<'static>, Names<'a>)> {
     let (_, rest) = rest.split_once("\", user \"")?;
-    let (rest, encryption) = encryption_at_end(rest)?;
-    event.encryption = encryption;
-    names::quoted_pair(rest.strip_suffix('"')?, prefix, known)
+    let (names, encryption) =
+        names::both_then(rest, "\", database \"", prefix, encryption_behind)?;
+    Some((encryption.unwrap_or_default(), names))
 }
 
 /// `%s", user "%s", %s`, behind the first quote.
 fn replication_not_in_hba<'a>(
     rest: &'a str,
     prefix: &PrefixFields<'a>,
-    known: Known,
-    event: &mut ConnectionEvent<'a>,
-) -> Option<Names<'a>> {
+) -> Option<(Encryption<'static>, Names<'a>)> {
     let (_, rest) = rest.split_once("\", user \"")?;
-    let (rest, encryption) = encryption_at_end(rest)?;
-    event.encryption = encryption;
-    names::user_only(rest.strip_suffix('"')?, prefix, known)
+    let (names, encryption) = names::user_then(rest, prefix, encryption_behind)?;
+    Some((encryption.unwrap_or_default(), names))
 }
 
-/// `, no encryption` and its kin; servers built without TLS and GSSAPI write none.
-fn encryption_at_end(text: &str) -> Option<(&str, Encryption<'static>)> {
-    if text.ends_with('"') {
-        return Some((text, Encryption::Plain));
+/// `", no encryption` and its kin; servers built without TLS and GSSAPI write a quote alone.
+fn encryption_behind(text: &str) -> Option<Encryption<'static>> {
+    match text {
+        "\"" | "\", no encryption" | "\", SSL off" => Some(Encryption::Plain),
+        "\", SSL encryption" | "\", SSL on" => Some(Encryption::Unknown),
+        "\", GSS encryption" => Some(Encryption::Gss),
+        _ => None,
     }
-    let (text, words) = text.rsplit_once(", ")?;
-    let encryption = match words {
-        "no encryption" | "SSL off" => Encryption::Plain,
-        "SSL encryption" | "SSL on" => Encryption::Unknown,
-        "GSS encryption" => Encryption::Gss,
-        _ => return None,
-    };
-    Some((text, encryption))
+}
+
+/// `%s" does not exist` or `%s" is not permitted to log in`, behind the first quote.
+fn role<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<Names<'a>> {
+    names::user_only(quoted(rest)?, prefix)
+}
+
+/// `%s" does not exist` or `%s" is not currently accepting connections`, behind the first quote.
+fn database<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<Names<'a>> {
+    names::database_only(quoted(rest)?, prefix)
 }
 
 /// `%s"` and one of the endings of the messages about roles and databases.
 fn quoted(rest: &str) -> Option<&str> {
-    [
+    const ENDINGS: [&str; 4] = [
         "\" does not exist",
         "\" is not permitted to log in",
         "\" is not currently accepting connections",
         "\"",
-    ]
-    .iter()
-    .find_map(|ending| rest.strip_suffix(ending))
+    ];
+    ENDINGS.iter().find_map(|ending| rest.strip_suffix(ending))
+}
+
+/// Is this the reason of a refusal that PostgreSQL gives before a session is established, and of
+/// nothing that ends a session?
+pub(super) fn is_of_startup(named: Named, reason: &str) -> bool {
+    const OPENINGS: [&str; 10] = [
+        "sorry, too many ",
+        "too many connections",
+        "remaining connection slots",
+        "the database system is ",
+        "invalid value for parameter ",
+        "unrecognized configuration parameter ",
+        "permission denied ",
+        "canceling authentication ",
+        "database ",
+        "role ",
+    ];
+    named != Named::Nobody
+        || reason.starts_with("--")
+        || OPENINGS.iter().any(|opening| reason.starts_with(opening))
 }

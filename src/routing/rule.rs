@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::glob;
 use super::json::Unique;
-use crate::postgres::connection::Encryption;
+use crate::postgres::event::Encryption;
 use crate::sessions::{Connection, Outcome};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -50,17 +50,19 @@ pub enum Event {
     Authorized,
     Rejected,
     Disconnected,
+    Probed,
     Suspicious,
 }
 
 impl Event {
-    /// `authorized`, `rejected`, `disconnected` or `suspicious`.
+    /// `authorized`, `rejected`, `disconnected`, `probed` or `suspicious`.
     #[must_use]
     pub fn named(name: &str) -> Option<Event> {
         match name {
             "authorized" => Some(Event::Authorized),
             "rejected" => Some(Event::Rejected),
             "disconnected" => Some(Event::Disconnected),
+            "probed" => Some(Event::Probed),
             "suspicious" => Some(Event::Suspicious),
             _ => None,
         }
@@ -73,6 +75,7 @@ impl From<Outcome> for Event {
             Outcome::Authorized => Event::Authorized,
             Outcome::Rejected => Event::Rejected,
             Outcome::Disconnected => Event::Disconnected,
+            Outcome::Probed => Event::Probed,
             Outcome::Suspicious => Event::Suspicious,
         }
     }
@@ -104,19 +107,19 @@ pub(super) fn rds_users() -> Rule {
 impl Rule {
     pub(super) fn matches(&self, connection: &Connection<'_>, cluster: &str) -> bool {
         let when = &self.when;
-        (!when.confirmed || connection.confirmed)
-            && any_glob(when.users.as_deref(), connection.user.as_deref())
-            && any_glob(when.databases.as_deref(), connection.database.as_deref())
-            && any_glob(when.applications.as_deref(), connection.application_name)
+        (!when.confirmed || connection.confirmed())
+            && any_glob(when.users.as_deref(), connection.facts.user.as_deref())
+            && any_glob(when.databases.as_deref(), connection.facts.database.as_deref())
+            && any_glob(when.applications.as_deref(), connection.facts.application_name.as_deref())
             && any_glob(when.clusters.as_deref(), Some(cluster))
             && when
                 .hosts
                 .as_ref()
-                .is_none_or(|hosts| any_host(hosts, connection.host))
+                .is_none_or(|hosts| any_host(hosts, connection.facts.host.as_deref()))
             && self.event_matches(connection.outcome)
             && when
                 .tls
-                .is_none_or(|tls| is_tls(connection.encryption) == Some(tls))
+                .is_none_or(|tls| is_tls(&connection.facts.encryption) == Some(tls))
     }
 
     fn event_matches(&self, outcome: Outcome) -> bool {
@@ -154,9 +157,9 @@ fn address(host: &str) -> Option<IpAddr> {
         .map(|address: IpAddr| address.to_canonical())
 }
 
-fn is_tls(encryption: Encryption<'_>) -> Option<bool> {
+fn is_tls(encryption: &Encryption<'_>) -> Option<bool> {
     match encryption {
-        Encryption::Unknown | Encryption::TlsAsLogged(_) => None,
+        Encryption::Unknown | Encryption::TlsAsLogged(_) | Encryption::GssAsLogged => None,
         Encryption::Plain | Encryption::Gss => Some(false),
         Encryption::Tls(_) => Some(true),
     }

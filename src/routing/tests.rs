@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use super::*;
-use crate::postgres::connection::{Encryption, Tls};
+use crate::postgres::event::{Encryption, Tls};
 use crate::sessions::Outcome;
 
 fn connection() -> Connection<'static> {

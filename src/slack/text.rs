@@ -55,6 +55,7 @@ pub struct ByOutcome<T> {
     pub authorized: T,
     pub rejected: T,
     pub disconnected: T,
+    pub probed: T,
     pub suspicious: T,
 }
 
@@ -66,6 +67,7 @@ impl<T: Copy> ByOutcome<T> {
             Outcome::Authorized => self.authorized,
             Outcome::Rejected => self.rejected,
             Outcome::Disconnected => self.disconnected,
+            Outcome::Probed => self.probed,
             Outcome::Suspicious => self.suspicious,
         }
     }
@@ -76,6 +78,7 @@ pub const EMOJI: ByOutcome<&str> = ByOutcome {
     authorized: "🔗",
     rejected: "🚫",
     disconnected: "👋",
+    probed: "🔍",
     suspicious: "⚠️",
 };
 
@@ -165,12 +168,14 @@ static JA: Words = Words {
         authorized: "Aurora PostgreSQLへの新しい接続が検出されました",
         rejected: "Aurora PostgreSQLへの接続が拒否されました",
         disconnected: "Aurora PostgreSQLの接続が切断されました",
+        probed: "Aurora PostgreSQLのポートへの探索が検出されました",
         suspicious: "Aurora PostgreSQLのログに偽装の疑いがあります",
     },
     counted: ByOutcome {
         authorized: |n| format!("新しい接続 {n}件"),
         rejected: |n| format!("拒否 {n}件"),
         disconnected: |n| format!("切断 {n}件"),
+        probed: |n| format!("探索 {n}件"),
         suspicious: |n| format!("偽装の疑い {n}件"),
     },
     comma: "、",
@@ -179,6 +184,7 @@ static JA: Words = Words {
         authorized: "データベース接続情報",
         rejected: "拒否された接続の情報",
         disconnected: "切断された接続の情報",
+        probed: "探索元の情報",
         suspicious: "偽装が疑われる行の情報",
     },
     user: "ユーザー名",
@@ -189,6 +195,7 @@ static JA: Words = Words {
         authorized: "接続時刻",
         rejected: "拒否時刻",
         disconnected: "切断時刻",
+        probed: "探索時刻",
         suspicious: "記録時刻",
     },
     period: "期間",
@@ -228,12 +235,14 @@ static EN: Words = Words {
         authorized: "New connection to Aurora PostgreSQL",
         rejected: "Connection to Aurora PostgreSQL refused",
         disconnected: "Connection to Aurora PostgreSQL ended",
+        probed: "Aurora PostgreSQL port probed",
         suspicious: "Aurora PostgreSQL log may hold forged lines",
     },
     counted: ByOutcome {
         authorized: |n| counted(n, "new connection", "new connections"),
         rejected: |n| format!("{n} refused"),
         disconnected: |n| format!("{n} ended"),
+        probed: |n| counted(n, "probe", "probes"),
         suspicious: |n| counted(n, "suspected forgery", "suspected forgeries"),
     },
     comma: ", ",
@@ -242,6 +251,7 @@ static EN: Words = Words {
         authorized: "Database connection",
         rejected: "Refused connection",
         disconnected: "Ended connection",
+        probed: "Probe",
         suspicious: "Suspected line",
     },
     user: "User",
@@ -252,6 +262,7 @@ static EN: Words = Words {
         authorized: "Connected at",
         rejected: "Refused at",
         disconnected: "Disconnected at",
+        probed: "Probed at",
         suspicious: "Logged at",
     },
     period: "Period",

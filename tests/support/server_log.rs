@@ -1,7 +1,7 @@
 //! Writes log lines as PostgreSQL does: names raw into the prefix, line feeds with a tab into the
 //! message, application names as printable ASCII (`elog.c`, `postinit.c`, `auth.c`, `postgres.c`).
 
-use aurora_connection_audit::postgres::connection::Kind;
+use aurora_connection_audit::postgres::event::Kind;
 
 /// A connection, and what became of it.
 #[derive(Clone)]
@@ -133,7 +133,7 @@ pub(crate) fn reports(index: usize, backend: &Backend) -> Vec<Vec<Line>> {
                     &backend.user,
                     b"\" does not exist.\nConnection matched pg_hba.conf line 18: \"host all all\"",
                 ]);
-                report.push(line("DETAIL", Some(Kind::RejectionDetail), detail));
+                report.push(line("DETAIL", Some(Kind::Explanation), detail));
             }
             reports.push(report);
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use aurora_connection_audit::postgres::connection::{ConnectionEvent, Encryption, Kind};
+use aurora_connection_audit::postgres::event::{ConnectionEvent, Encryption, Kind};
 use aurora_connection_audit::postgres::time_stamp;
 
 /// A row of `postgresql.csv` that reports a connection event.
@@ -69,7 +69,7 @@ pub(crate) fn compare(
 pub(crate) fn is_compared(event: &ConnectionEvent<'_>) -> bool {
     !matches!(
         event.kind,
-        Kind::Suspicious | Kind::Ready | Kind::RejectionDetail | Kind::Ended
+        Kind::Suspicious | Kind::Probed | Kind::Ready | Kind::Explanation | Kind::Ended
     )
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn match_event(
     outcome: &mut Outcome,
 ) {
     let best = (0..rows.len())
-        .filter(|at| event.backend_pid.is_none_or(|pid| pid == rows[*at].pid))
+        .filter(|at| event.facts.backend_pid.is_none_or(|pid| pid == rows[*at].pid))
         .min_by_key(|at| {
             (
                 differences(event, &rows[*at], prefix).len(),
@@ -99,17 +99,17 @@ pub(crate) fn match_event(
             .push(format!("{difference} in {event:?} of {row:?}"));
     }
     for (field, unknown) in [
-        ("user", event.user.is_none() && !row.user.is_empty()),
+        ("user", event.facts.user.is_none() && !row.user.is_empty()),
         (
             "database",
-            event.database.is_none() && !row.database.is_empty(),
+            event.facts.database.is_none() && !row.database.is_empty(),
         ),
-        ("host", event.host.is_none() && !row.from.is_empty()),
+        ("host", event.facts.host.is_none() && !row.from.is_empty()),
         (
             "tls",
-            event.encryption == Encryption::Unknown && row.message.contains(" SSL enabled ("),
+            event.facts.encryption == Encryption::Unknown && row.message.contains(" SSL enabled ("),
         ),
-        ("time", event.time.is_none()),
+        ("time", event.facts.time.is_none()),
     ] {
         if unknown {
             *outcome.unknown.entry(field).or_default() += 1;
@@ -119,19 +119,19 @@ pub(crate) fn match_event(
 
 /// Milliseconds between the times of event and row.
 fn delay(event: &ConnectionEvent<'_>, row: &Row) -> i128 {
-    event.time.map_or(0, |time| {
+    event.facts.time.map_or(0, |time| {
         (row.time.unwrap() - time).whole_milliseconds().abs()
     })
 }
 
 fn differences(event: &ConnectionEvent<'_>, row: &Row, prefix: &str) -> Vec<&'static str> {
     let agrees = |ours: Option<&str>, theirs: &str| ours.is_none_or(|ours| ours == theirs);
-    let from = match (event.host, event.port) {
+    let from = match (event.facts.host.as_deref(), event.facts.port) {
         (Some(host), Some(port)) => Some(format!("{host}:{port}")),
         (Some(host), None) => Some(host.to_owned()),
         _ => None,
     };
-    let theirs = if event.port.is_none() && row.from.contains(':') {
+    let theirs = if event.facts.port.is_none() && row.from.contains(':') {
         row.from.rsplit_once(':').unwrap().0
     } else {
         &row.from
@@ -143,43 +143,46 @@ fn differences(event: &ConnectionEvent<'_>, row: &Row, prefix: &str) -> Vec<&'st
         }
     };
     // An unknown name is `[unknown]` for the prefix and nothing for the CSV.
-    check(agrees(event.user.as_deref(), &row.user), "user");
-    check(agrees(event.database.as_deref(), &row.database), "database");
+    check(agrees(event.facts.user.as_deref(), &row.user), "user");
+    check(agrees(event.facts.database.as_deref(), &row.database), "database");
     check(agrees(from.as_deref(), theirs), "host");
     if event.kind == Kind::Rejected {
-        check(agrees(event.reason.as_deref(), &row.message), "reason");
+        check(agrees(event.facts.reason.as_deref(), &row.message), "reason");
     }
     if prefix.contains("%e") {
-        check(event.sql_state == Some(row.sql_state.as_str()), "sql_state");
+        check(event.facts.sql_state.as_deref() == Some(row.sql_state.as_str()), "sql_state");
     }
-    if let Some(method) = event.auth_method {
+    if let Some(method) = event.facts.auth_method.as_deref() {
         check(
             row.message.contains(&format!("method={method} (")),
             "auth_method",
         );
     }
-    if let Some(identity) = event.identity.as_deref() {
+    if let Some(identity) = event.facts.identity.as_deref() {
         check(
-            row.message.contains(&format!("identity=\"{identity}\"")),
+            row.message.contains(&format!("identity=\"{identity}\""))
+                || row.message.contains(&format!("principal={identity})")),
             "identity",
         );
     }
-    if let (Kind::Authorized, Some(name)) = (event.kind, event.application_name) {
+    if let (Kind::Authorized, Some(name)) = (event.kind, event.facts.application_name.as_deref()) {
         check(
             row.message.contains(&format!(" application_name={name}")),
             "application_name",
         );
     }
-    if let Encryption::Tls(tls) | Encryption::TlsAsLogged(tls) = event.encryption {
+    if let Encryption::Tls(tls) | Encryption::TlsAsLogged(tls) = &event.facts.encryption {
         let words = format!(
             "protocol={}, cipher={}, bits={}",
-            tls.protocol, tls.cipher, tls.bits
+            tls.protocol,
+            tls.cipher,
+            tls.bits.unwrap_or_default()
         );
         check(row.message.contains(&words), "tls");
     }
     let walsender = row.message.starts_with("replication connection ");
     check(
-        event.replication == walsender || event.kind != Kind::Authorized,
+        event.facts.replication == walsender || event.kind != Kind::Authorized,
         "replication",
     );
     // `%t` comes from a coarser clock than the CSV's time.

@@ -1,7 +1,7 @@
 //! The facts about a connection, in words.
 
 use super::Batch;
-use crate::postgres::connection::Encryption;
+use crate::postgres::event::{Encryption, Tls};
 use crate::sessions::{Connection, Outcome};
 use crate::slack::mrkdwn::quoted;
 
@@ -39,7 +39,7 @@ pub(super) fn main(connection: &Connection<'_>, batch: &Batch<'_>) -> Vec<Fact> 
     }
     facts.push(Fact::new(words.client, client(connection, batch, NAME)));
     facts.push(cluster(batch));
-    let time = batch.date_and_time(connection.time);
+    let time = batch.date_and_time(connection.facts.time);
     facts.push(Fact::new(words.time.of(connection.outcome), time));
     facts
 }
@@ -52,13 +52,14 @@ pub(super) fn more(connection: &Connection<'_>, batch: &Batch<'_>) -> Vec<Fact> 
         |value: Option<String>| value.or_else(|| is_new.then(|| words.unknown.to_owned()));
     let name = |value: Option<&str>| value.map(|value| quoted(value, NAME));
     let identity = connection
+        .facts
         .identity
         .as_deref()
-        .filter(|it| connection.user.as_deref() != Some(it));
+        .filter(|it| connection.facts.user.as_deref() != Some(it));
     let facts = [
         (
             words.session_time,
-            connection.session_time.map(words.duration),
+            connection.facts.session_time.map(words.duration),
         ),
         (
             words.instance,
@@ -66,17 +67,17 @@ pub(super) fn more(connection: &Connection<'_>, batch: &Batch<'_>) -> Vec<Fact> 
         ),
         (
             words.application,
-            or_unknown(name(connection.application_name)),
+            or_unknown(name(connection.facts.application_name.as_deref())),
         ),
-        (words.auth_method, or_unknown(name(connection.auth_method))),
+        (words.auth_method, or_unknown(name(connection.facts.auth_method.as_deref()))),
         (words.identity, name(identity)),
         (
             words.encryption,
-            or_unknown(encryption(connection.encryption, batch)),
+            or_unknown(encryption(&connection.facts.encryption, batch)),
         ),
         (
             words.backend_pid,
-            connection.backend_pid.map(|pid| pid.to_string()),
+            connection.facts.backend_pid.map(|pid| pid.to_string()),
         ),
     ];
     facts
@@ -89,7 +90,7 @@ pub(super) fn more(connection: &Connection<'_>, batch: &Batch<'_>) -> Vec<Fact> 
 pub(super) fn refusal(connection: &Connection<'_>, batch: &Batch<'_>) -> Vec<Fact> {
     let words = batch.words();
     [
-        (words.reason, &connection.reason),
+        (words.reason, &connection.facts.reason),
         (words.detail, &connection.detail),
     ]
     .into_iter()
@@ -108,43 +109,48 @@ pub(super) fn instance(batch: &Batch<'_>) -> Option<Fact> {
 }
 
 pub(super) fn user(connection: &Connection<'_>, batch: &Batch<'_>, max: usize) -> String {
-    match &connection.user {
+    match &connection.facts.user {
         Some(user) => quoted(user, max),
         None => batch.words().unknown.to_owned(),
     }
 }
 
 pub(super) fn database(connection: &Connection<'_>, batch: &Batch<'_>, max: usize) -> String {
-    match &connection.database {
+    match &connection.facts.database {
         Some(database) => quoted(database, max),
-        None if connection.replication => batch.words().replication.to_owned(),
+        None if connection.facts.replication => batch.words().replication.to_owned(),
         None => batch.words().unknown.to_owned(),
     }
 }
 
 pub(super) fn client(connection: &Connection<'_>, batch: &Batch<'_>, max: usize) -> String {
-    match connection.host {
+    match connection.facts.host.as_deref() {
         Some("[local]") => format!("[local]{}", batch.words().unix_socket),
         Some(host) => quoted(host, max),
         None => batch.words().unknown.to_owned(),
     }
 }
 
-fn encryption(encryption: Encryption<'_>, batch: &Batch<'_>) -> Option<String> {
+fn encryption(encryption: &Encryption<'_>, batch: &Batch<'_>) -> Option<String> {
     match encryption {
         Encryption::Unknown => None,
         Encryption::Plain => Some(batch.words().plain_text.to_owned()),
-        Encryption::Gss => Some("GSSAPI".to_owned()),
-        Encryption::TlsAsLogged(tls) => {
-            let stated = self::encryption(Encryption::Tls(tls), batch)?;
-            Some(format!("{stated} {}", batch.words().as_logged))
+        Encryption::Gss => Some(GSSAPI.to_owned()),
+        Encryption::GssAsLogged => Some(format!("{GSSAPI} {}", batch.words().as_logged)),
+        Encryption::Tls(stated) => Some(tls(stated, batch)),
+        Encryption::TlsAsLogged(stated) => {
+            Some(format!("{} {}", tls(stated, batch), batch.words().as_logged))
         }
-        Encryption::Tls(tls) => {
-            let (protocol, cipher) = (quoted(tls.protocol, NAME), quoted(tls.cipher, NAME));
-            Some(format!(
-                "{protocol} ({cipher}, {})",
-                (batch.words().bits)(tls.bits)
-            ))
-        }
+    }
+}
+
+const GSSAPI: &str = "GSSAPI";
+
+/// `TLSv1.3 (TLS_AES_256_GCM_SHA384, 256 bits)`
+fn tls(tls: &Tls<'_>, batch: &Batch<'_>) -> String {
+    let (protocol, cipher) = (quoted(&tls.protocol, NAME), quoted(&tls.cipher, NAME));
+    match tls.bits {
+        Some(bits) => format!("{protocol} ({cipher}, {})", (batch.words().bits)(bits)),
+        None => format!("{protocol} ({cipher})"),
     }
 }

@@ -12,11 +12,12 @@ use crate::slack::mrkdwn::{length, quoted};
 use crate::slack::text::EMOJI;
 
 /// The most telling first.
-const OUTCOMES: [Outcome; 4] = [
+const OUTCOMES: [Outcome; 5] = [
     Outcome::Suspicious,
     Outcome::Rejected,
     Outcome::Authorized,
     Outcome::Disconnected,
+    Outcome::Probed,
 ];
 
 /// Room for all lists. Slack refuses messages from about 11 000 units in all blocks on.
@@ -29,11 +30,11 @@ const MESSAGE: usize = 240;
 pub(super) fn message(connections: &[&Connection<'_>], batch: &Batch<'_>) -> Message {
     let first = connections
         .iter()
-        .filter_map(|connection| connection.time)
+        .filter_map(|connection| connection.facts.time)
         .min();
     let last = connections
         .iter()
-        .filter_map(|connection| connection.time)
+        .filter_map(|connection| connection.facts.time)
         .max();
     let headline = headline(connections, batch);
     let facts = about_all(batch, first, last);
@@ -115,12 +116,10 @@ fn lists(
     let mut groups = grouped(connections);
     groups.sort_by_key(|group| {
         let Connection {
-            outcome,
-            confirmed,
-            offset,
-            ..
+            outcome, offset, ..
         } = *group.example;
         let rank = OUTCOMES.iter().position(|known| *known == outcome);
+        let confirmed = group.example.confirmed();
         (rank, confirmed, Reverse(group.count), group.first, offset)
     });
     let by_outcome: Vec<&[Group<'_>]> = groups
@@ -242,21 +241,21 @@ fn grouped<'a>(connections: &[&'a Connection<'a>]) -> Vec<Group<'a>> {
         let key = (
             (
                 connection.outcome,
-                connection.confirmed,
-                connection.replication,
+                connection.confirmed(),
+                connection.facts.replication,
             ),
-            (connection.user.as_deref(), connection.database.as_deref()),
-            (connection.host, connection.application_name),
-            connection.reason.as_deref(),
+            (connection.facts.user.as_deref(), connection.facts.database.as_deref()),
+            (connection.facts.host.as_deref(), connection.facts.application_name.as_deref()),
+            connection.facts.reason.as_deref(),
         );
         let at = *index.entry(key).or_insert(groups.len());
         match groups.get_mut(at) {
-            Some(group) => group.add(connection.time),
+            Some(group) => group.add(connection.facts.time),
             None => groups.push(Group {
                 example: connection,
                 count: 1,
-                first: connection.time,
-                last: connection.time,
+                first: connection.facts.time,
+                last: connection.facts.time,
             }),
         }
     }
@@ -287,12 +286,12 @@ impl Group<'_> {
             Outcome::Suspicious => format!("{}: {client}", words.client),
             _ => client,
         });
-        parts.extend(connection.application_name.map(|name| quoted(name, NAME)));
+        parts.extend(connection.facts.application_name.as_deref().map(|name| quoted(name, NAME)));
         parts.push(self.times(batch, day));
         if self.count == 1 {
-            parts.extend(connection.session_time.map(words.duration));
+            parts.extend(connection.facts.session_time.map(words.duration));
         }
-        if !connection.confirmed && connection.outcome != Outcome::Suspicious {
+        if !connection.confirmed() && connection.outcome != Outcome::Suspicious {
             parts.push(words.unconfirmed_short.to_owned());
         }
         let count = if self.count > 1 {
@@ -301,6 +300,7 @@ impl Group<'_> {
             String::new()
         };
         let reason = connection
+            .facts
             .reason
             .as_deref()
             .map(|reason| format!("\n    ↳ {}", quoted(reason, MESSAGE)));

@@ -36,7 +36,7 @@ pub(super) fn message(connection: &Connection<'_>, batch: &Batch<'_>) -> Message
     if !notes.is_empty() {
         blocks.push(Block::Section(notes.join("\n")));
     }
-    blocks.extend(context(batch, connection.time, None));
+    blocks.extend(context(batch, connection.facts.time, None));
     Message { text, blocks }
 }
 
@@ -47,7 +47,7 @@ fn lines(facts: &[Fact]) -> Vec<String> {
 fn notes(connection: &Connection<'_>, batch: &Batch<'_>) -> Vec<String> {
     let words = batch.words();
     let suspicious = connection.outcome == Outcome::Suspicious;
-    let unconfirmed = !connection.confirmed && !suspicious;
+    let unconfirmed = !connection.confirmed() && !suspicious;
     let attempts = connection.attempts;
     let notes = [
         suspicious.then(|| format!("⚠️ {}", words.suspicion)),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use time::macros::datetime;
 
 use super::*;
-use crate::postgres::connection::{Encryption, Tls};
+use crate::postgres::event::{Encryption, Tls};
 use crate::sessions::Outcome;
 
 fn connection() -> Connection<'static> {
@@ -128,7 +128,7 @@ fn blocks_of(batch: &Batch<'_>) -> String {
     let first = batch
         .connections
         .iter()
-        .filter_map(|connection| connection.time)
+        .filter_map(|connection| connection.facts.time)
         .min();
     let link = link(batch, first).unwrap_or_default();
     lines.join("\n").replace(&format!("<{link}|"), "<LINK|")

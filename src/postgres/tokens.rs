@@ -16,11 +16,22 @@ pub enum Severity {
     /// Why: belongs to the line before it.
     #[token("DETAIL:  ")]
     Detail,
-    /// Where in SQL or in a procedure: only lines that SQL caused have it.
-    #[regex("(CONTEXT|STATEMENT|QUERY):  ")]
+    /// Where in SQL or in a procedure: no line about a connection is followed by it.
+    #[regex("(HINT|QUERY|CONTEXT|STATEMENT):  ")]
     FromSql,
+    /// Where in PostgreSQL's source, with `log_error_verbosity = verbose`.
+    #[regex("(LOCATION|BACKTRACE):  ")]
+    Location,
+    /// Any of these words in another language (`postgres.mo` of PostgreSQL 15: de, es, fr, it, ja,
+    /// ka, ko, ru, sv, uk, zh).
+    #[regex("(СООБЩЕНИЕ|ЗАПИСУВАННЯ|日志|로그|LOGG|ჟურნალი):  ")]
+    #[regex("(ВАЖНО|ФАТАЛЬНО|致命错误|치명적오류|FATALE|FATALT|ფატალური):  ")]
+    #[regex("(ПОДРОБНОСТИ|ВІДОМОСТІ|详细信息|상세정보|詳細|DETALLE|DÉTAIL|DETTAGLI|DETALJ|დეტალები):  ")]
+    #[regex("(КОНТЕКСТ|上下文|내용|文脈|ZUSAMMENHANG|CONTEXTO|CONTEXTE |CONTESTO|KONTEXT|კონტექსტი):  ")]
+    #[regex("(ОПЕРАТОР|ІНСТРУКЦІЯ|语句|명령 구문|文|ANWEISUNG|SENTENCIA|INSTRUCTION |ISTRUZIONE|SATS|ოპერატორი):  ")]
+    Translated,
     /// Anything else.
-    #[regex("(DEBUG|INFO|NOTICE|WARNING|ERROR|PANIC|HINT|LOCATION|BACKTRACE):  ")]
+    #[regex("(DEBUG|INFO|NOTICE|WARNING|ERROR|PANIC):  ")]
     Other,
 }
 
@@ -38,7 +49,8 @@ pub enum Opening {
     /// `connection authenticated: user="%s" method=%s (%s:%d)`
     #[token("connection authenticated: user=\"")]
     AuthenticatedUser,
-    /// `connection authorized: user=%s database=%s`
+    /// `connection authorized: user=%s database=%s`; Babelfish (`tds_srv.c`):
+    /// `connection authorized: user=%s, application=%s, Tds Version=0x%X.`
     #[token("connection authorized: user=")]
     Authorized,
     /// `replication connection authorized: user=%s`
@@ -50,9 +62,32 @@ pub enum Opening {
     /// `disconnection: session time: %d:%02d:%02d.%03d user=%s database=%s host=%s%s%s`
     #[token("disconnection: session time: ")]
     Disconnection,
+    /// `pam_authenticate failed: %s`, `CheckPAMAuth` in `auth.c`
+    #[token("pam_authenticate failed: ")]
+    PamFailed,
 
-    /// `… authentication failed for user "%s"`, `auth_failed` in `auth.c`
+    /// What a client provokes that speaks no PostgreSQL, or not its TLS (`backend_startup.c`,
+    /// `be-secure-openssl.c`, `pqcomm.c`).
+    #[token("invalid length of startup packet")]
+    #[token("incomplete startup packet")]
+    #[token("could not accept SSL connection: ")]
+    #[token("could not initialize SSL connection: ")]
+    #[token("could not receive data from client: ")]
+    #[token("could not send data to client: ")]
+    #[token("failed to send SSL negotiation response: ")]
+    #[token("failed to send GSSAPI negotiation response: ")]
+    #[token("buffered unencrypted data remains after negotiating SSL connection")]
+    #[token("received direct SSL connection request without ALPN protocol negotiation extension")]
+    #[token("received SSL connection request with unexpected ALPN protocol")]
+    #[token("unrecognized SSL error code: ")]
+    #[token("oversize GSSAPI packet sent by the client ")]
+    #[token("accepting GSS security context failed")]
+    Probed,
+
+    /// `… authentication failed for user "%s"`, `auth_failed` in `auth.c`; Babelfish:
+    /// `Login failed for user "%s"`
     #[regex("((?&method) )?authentication failed for user \"")]
+    #[token("Login failed for user \"")]
     AuthenticationFailed,
     /// `no pg_hba.conf entry for host "%s", user "%s", database "%s", %s`
     #[regex("(no pg_hba.conf entry|pg_hba.conf rejects connection) for host \"")]
@@ -79,7 +114,14 @@ pub enum Opening {
     #[token("terminating walsender process ")]
     #[token("connection to client lost")]
     #[token("invalid frontend message type ")]
+    #[token("invalid standby message type ")]
+    #[token("unexpected standby message type ")]
     SessionEnd,
+
+    /// Messages about connections in the languages that leave `LOG` as it is (`postgres.mo` of
+    /// PostgreSQL 15: de, es, fr, it, ja).
+    #[regex("Verbindung|connexion |(des)?conexión|(dis)?connessione|接続")]
+    Translated,
 }
 
 /// The severity that `text` starts with, and the text behind it.

@@ -2,18 +2,18 @@
 
 use std::ops::ControlFlow;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
-use super::lexer;
-use super::log_line_prefix::{Field, Item, PrefixFields};
-use super::names::{self, LONGEST_NAME};
-use super::time_stamp;
+use super::items::{Field, Item};
+use crate::postgres::line::PrefixFields;
+use crate::postgres::name::{self, LONGEST_NAME};
+use crate::postgres::time_stamp;
 
 /// A search is given up after so many steps: a hostile name must not cost more than its line.
 const MOST_STEPS: u32 = 4_000;
 
 /// `NI_MAXHOST`: no host name is longer.
-pub(super) const LONGEST_HOST: usize = 1025;
+const LONGEST_HOST: usize = 1025;
 
 /// Goes through the items of a prefix, depth first. `found` is given the fields, the byte behind
 /// the prefix and the next item; it returns `false` to end the search.
@@ -23,6 +23,8 @@ pub(super) struct Search<'a, 'p, F> {
     steps: u32,
     /// How many bytes a byte of a name takes up at most.
     widest: usize,
+    /// Does the text begin behind a line feed inside the first name?
+    pub(super) is_cut: bool,
     /// Where the last name that was looked for ends at the latest.
     pub(super) names_end: usize,
     pub(super) fields: PrefixFields<'a>,
@@ -39,6 +41,7 @@ where
             items,
             steps: MOST_STEPS,
             widest,
+            is_cut: false,
             names_end: 0,
             fields: PrefixFields::default(),
             found,
@@ -66,11 +69,14 @@ where
                         // The prefix of a process without a client ends here. That of a client
                         // goes on, be it with an application name that begins as a severity.
                         let has_client = self.fields.remote.is_some_and(|name| !name.is_empty());
-                        if !has_client
-                            && self.text.get(at..).and_then(lexer::severity).is_some()
-                            && !(self.found)(&self.fields, at, items.len())
-                        {
-                            return false;
+                        if !has_client {
+                            let of_server = PrefixFields {
+                                is_of_server: true,
+                                ..self.fields
+                            };
+                            if !(self.found)(&of_server, at, items.len()) {
+                                return false;
+                            }
                         }
                         at
                     }
@@ -233,7 +239,7 @@ where
     fn each_host(&mut self, at: usize, width: i32, next: usize, of_server: bool) -> bool {
         let start = self.left_padding(at, width);
         let bytes = self.bytes(start);
-        let longest = memchr(b' ', bytes).unwrap_or(bytes.len()).min(LONGEST_HOST);
+        let longest = memchr2(b' ', b'\n', bytes).unwrap_or(bytes.len()).min(LONGEST_HOST);
         let before = self.fields.remote;
         let keep = of_server || before.is_some();
         let mut from = start;
@@ -262,10 +268,10 @@ where
         width: i32,
         next: usize,
     ) -> ControlFlow<bool, (usize, usize)> {
-        let longest = if field == Field::ApplicationName {
-            longest_application_name(self.bytes(at))
-        } else {
-            self.longest_name(at)
+        let longest = match field {
+            Field::ApplicationName => longest_application_name(self.bytes(at)),
+            Field::ServerText { .. } => longest_server_text(self.bytes(at)),
+            _ => self.longest_name(at) - usize::from(std::mem::take(&mut self.is_cut)),
         };
         let padding = usize::try_from(width.unsigned_abs()).unwrap_or(0);
         let last = at + longest + padding;
@@ -291,7 +297,7 @@ where
         if self.widest == 1 {
             LONGEST_NAME
         } else {
-            self.text.get(at..).map_or(0, names::longest_name)
+            self.text.get(at..).map_or(0, name::longest_name)
         }
     }
 
@@ -309,7 +315,7 @@ where
             }
             _ => {}
         }
-        names::is_name(name)
+        name::is_name(name)
     }
 
     /// The first place between `from` and `last` where the literal behind a field stands; without
@@ -351,7 +357,7 @@ fn begins(bytes: &[u8], literal: &[u8]) -> bool {
 const LOCAL: &str = "[local]";
 
 /// `1234)` or `???)`: the port and how many bytes it takes up.
-pub(super) fn port(bytes: &[u8]) -> Option<(Option<u16>, usize)> {
+fn port(bytes: &[u8]) -> Option<(Option<u16>, usize)> {
     if bytes.starts_with(b"???)") {
         return Some((None, 4));
     }
@@ -361,7 +367,7 @@ pub(super) fn port(bytes: &[u8]) -> Option<(Option<u16>, usize)> {
 }
 
 /// The decimal number at the start of `bytes`, and how many digits it has.
-pub(super) fn number(bytes: &[u8]) -> Option<(u32, usize)> {
+fn number(bytes: &[u8]) -> Option<(u32, usize)> {
     const MOST_DIGITS: usize = 10;
     let mut number = 0_u64;
     let mut digits = 0;
@@ -385,6 +391,12 @@ fn unpadded(name: &str, width: i32) -> &str {
     } else {
         name.trim_start_matches(' ')
     }
+}
+
+/// How many bytes a text of the server can take up: a few words.
+fn longest_server_text(bytes: &[u8]) -> usize {
+    let line = bytes.get(..LONGEST_NAME).unwrap_or(bytes);
+    memchr(b'\n', line).unwrap_or(line.len())
 }
 
 /// How many bytes an application name can take up. It is printable ASCII; PostgreSQL 16 and newer

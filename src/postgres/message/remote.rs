@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-use super::log_line_prefix::PrefixFields;
+use crate::postgres::line::PrefixFields;
 
 /// `%s port=%s` or `%s`, the same as in the prefix.
 pub(super) fn host_and_port<'a>(

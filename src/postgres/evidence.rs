@@ -1,0 +1,201 @@
+//! What earlier lines of a backend prove.
+//!
+//! Within one text the order of lines is PostgreSQL's, so an earlier line of the same text counts in
+//! full. Earlier texts are weak evidence: another process may have read the text between, and texts
+//! come late and twice. They may help to understand a line; they accuse nobody.
+
+use std::hash::{BuildHasher, RandomState};
+use std::num::NonZeroUsize;
+
+use lru::LruCache;
+use time::OffsetDateTime;
+
+use super::event::Facts;
+use super::line::PrefixFields;
+
+/// As many backends are remembered, of all logs together; about 100 bytes each.
+const MOST_BACKENDS: NonZeroUsize = NonZeroUsize::new(32_768).expect("not zero");
+
+/// As many logs are remembered; about 60 bytes each.
+const MOST_LOGS: NonZeroUsize = NonZeroUsize::new(8192).expect("not zero");
+
+/// Backends of all logs that a process reads, and what each log has shown. Bounded: what was not
+/// used longest is forgotten first.
+#[derive(Debug)]
+pub struct Announced {
+    keys: RandomState,
+    backends: LruCache<u64, Backend, RandomState>,
+    logs: LruCache<u64, Log, RandomState>,
+    texts: u64,
+}
+
+impl Default for Announced {
+    fn default() -> Self {
+        let keys = RandomState::new();
+        Self {
+            backends: LruCache::with_hasher(MOST_BACKENDS, keys.clone()),
+            logs: LruCache::with_hasher(MOST_LOGS, keys.clone()),
+            keys,
+            texts: 0,
+        }
+    }
+}
+
+/// What a log has shown.
+#[derive(Debug, Clone, Copy, Default)]
+struct Log {
+    received: bool,
+    authenticated: bool,
+    authorized: bool,
+}
+
+/// What the lines of one backend have said so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Backend {
+    /// In which text each line stood, and the time of the first.
+    received: Option<u64>,
+    received_at: Option<OffsetDateTime>,
+    authenticated: Option<u64>,
+    authenticated_by_gss: bool,
+    authorized: Option<u64>,
+}
+
+/// The evidence of one text, and what is left of the earlier texts of its log.
+#[derive(Debug)]
+pub struct Evidence<'m> {
+    announced: &'m mut Announced,
+    log: u64,
+    text: u64,
+}
+
+/// The backend that a prefix names: a keyed hash of log, client and process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Client(u64);
+
+impl Announced {
+    /// The evidence of a new text of the log called `log`.
+    pub fn text_of(&mut self, log: &str) -> Evidence<'_> {
+        self.texts += 1;
+        Evidence {
+            log: self.keys.hash_one(log),
+            text: self.texts,
+            announced: self,
+        }
+    }
+}
+
+impl Evidence<'_> {
+    /// `None` where the prefix tells neither process nor port, so that connections look alike.
+    pub(super) fn client(&self, prefix: &PrefixFields<'_>) -> Option<Client> {
+        let has_port = prefix.remote.is_some_and(|remote| remote.ends_with(')'));
+        (has_port || prefix.backend_pid.is_some()).then(|| {
+            let backend = (self.log, prefix.remote, prefix.backend_pid);
+            Client(self.announced.keys.hash_one(backend))
+        })
+    }
+
+    /// What is known of a backend.
+    pub(super) fn backend(&self, client: Option<Client>) -> Backend {
+        let known = client.and_then(|client| self.announced.backends.peek(&client.0));
+        known.copied().unwrap_or_default()
+    }
+
+    /// Takes back what was noted of a backend since it was `before`.
+    pub(super) fn restore(&mut self, client: Option<Client>, before: Backend) {
+        self.note(client, |backend| *backend = before);
+    }
+
+    fn shown(&self) -> Log {
+        let shown = self.announced.logs.peek(&self.log);
+        shown.copied().unwrap_or_default()
+    }
+
+    /// Was the client received, in this text or an earlier one?
+    pub(super) fn is_announced(&self, client: Option<Client>) -> bool {
+        self.backend(client).received.is_some()
+    }
+
+    /// Was the client received in an earlier text, at most so long before `time`?
+    pub(super) fn was_received_before(&self, client: Option<Client>, time: Option<OffsetDateTime>) -> bool {
+        /// `authentication_timeout` is a minute unless told otherwise.
+        const LONGEST: time::Duration = time::Duration::seconds(90);
+        let received = self.backend(client).received_at;
+        matches!((received, time), (Some(received), Some(time))
+            if time >= received && time - received <= LONGEST)
+    }
+
+    /// Was the client received in this text?
+    pub(super) fn is_received_here(&self, client: Option<Client>) -> bool {
+        self.backend(client).received == Some(self.text)
+    }
+
+    /// Was the client let in in this text?
+    pub(super) fn is_authorized_here(&self, client: Option<Client>) -> bool {
+        self.backend(client).authorized == Some(self.text)
+    }
+
+    /// Was the client let in, in this text or an earlier one?
+    pub(super) fn is_authorized(&self, client: Option<Client>) -> bool {
+        self.backend(client).authorized.is_some()
+    }
+
+    /// Has the log shown `connection received` lines?
+    pub(super) fn shows_announcements(&self) -> bool {
+        self.shown().received
+    }
+
+    /// Has the log shown `connection authorized` lines?
+    pub(super) fn shows_authorizations(&self) -> bool {
+        self.shown().authorized
+    }
+
+    /// Can the client have proven its identity by GSSAPI, for all that its other lines say?
+    pub(super) fn may_be_gss(&self, client: Option<Client>) -> bool {
+        let backend = self.backend(client);
+        match backend.authenticated {
+            Some(_) => backend.authenticated_by_gss,
+            // PostgreSQL 12 and 13 write no such line.
+            None => backend.received.is_none() || !self.shown().authenticated,
+        }
+    }
+
+    /// A new backend: clients come with ports, and backends with process ids, that others had.
+    pub(super) fn received(&mut self, client: Option<Client>, at: Option<OffsetDateTime>) {
+        if let Some(client) = client {
+            let backend = Backend {
+                received: Some(self.text),
+                received_at: at,
+                ..Backend::default()
+            };
+            self.announced.backends.put(client.0, backend);
+        }
+        self.log_mut().received = true;
+    }
+
+    pub(super) fn authenticated(&mut self, client: Option<Client>, facts: &Facts<'_>) {
+        let text = self.text;
+        let by_gss = matches!(facts.auth_method.as_deref(), Some("gss" | "sspi"));
+        self.note(client, |backend| {
+            backend.authenticated = Some(text);
+            backend.authenticated_by_gss = by_gss;
+        });
+        self.log_mut().authenticated = true;
+    }
+
+    pub(super) fn authorized(&mut self, client: Option<Client>) {
+        let text = self.text;
+        self.note(client, |backend| backend.authorized = Some(text));
+        self.log_mut().authorized = true;
+    }
+
+    fn note(&mut self, client: Option<Client>, change: impl FnOnce(&mut Backend)) {
+        if let Some(client) = client {
+            let backends = &mut self.announced.backends;
+            change(backends.get_or_insert_mut(client.0, Backend::default));
+        }
+    }
+
+    fn log_mut(&mut self) -> &mut Log {
+        self.announced.logs.get_or_insert_mut(self.log, Log::default)
+    }
+}

@@ -1,0 +1,222 @@
+//! `log_line_prefix`: what stands in front of every log line.
+//!
+//! The setting is compiled once. A prefix can be ambiguous: a user or database name may hold any
+//! text, line feeds and the literals of the setting included. So every reading is found, and the
+//! caller holds each against the message of the line.
+
+mod items;
+mod search;
+
+use super::line::{LogLine, PrefixFields};
+use super::name::LONGEST_NAME;
+use super::tokens;
+use items::{Field, Item, chosen_by_client, has_readings};
+pub use items::PrefixError;
+use search::Search;
+
+/// RDS's and Aurora's own setting, unless told otherwise.
+pub const DEFAULT_LOG_LINE_PREFIX: &str = "%t:%r:%u@%d:[%p]:";
+
+/// No field but names is longer (`%c`, `%s`, `%b`).
+const LONGEST_FIELD: usize = 64;
+
+/// A compiled `log_line_prefix` setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLinePrefix {
+    items: Vec<Item>,
+    /// Items before the first one that can be read in several ways.
+    head: usize,
+}
+
+/// The part of a line's prefix that has one reading, as [`LogLinePrefix::head`] found it.
+#[derive(Debug, Clone, Copy)]
+pub struct Head<'a> {
+    fields: PrefixFields<'a>,
+    length: usize,
+    next_item: usize,
+}
+
+impl Head<'_> {
+    /// Bytes of the head.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.length
+    }
+}
+
+/// Every way to read the start of a text as a prefix and a severity.
+#[derive(Debug, Clone, Default)]
+pub struct Readings<'a> {
+    first: Option<LogLine<'a>>,
+    others: Vec<LogLine<'a>>,
+    /// Byte offset in the text where names of the prefix end at the latest: it can have more
+    /// readings when the text ends before that.
+    pub names_end: usize,
+}
+
+impl<'a> Readings<'a> {
+    fn add(&mut self, line: LogLine<'a>) {
+        match self.first {
+            None => self.first = Some(line),
+            Some(_) => self.others.push(line),
+        }
+    }
+
+    /// The readings, each once.
+    pub fn iter(&self) -> impl Iterator<Item = &LogLine<'a>> {
+        self.first.iter().chain(&self.others)
+    }
+}
+
+/// A name of the prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Name {
+    /// `%u`
+    User,
+    /// `%d`
+    Database,
+}
+
+impl LogLinePrefix {
+    /// Compiles a setting such as `%t:%r:%u@%d:[%p]:`.
+    ///
+    /// # Errors
+    /// When PostgreSQL has no such escape, or when nothing in the setting tells its fields apart.
+    pub fn compile(setting: &str) -> Result<Self, PrefixError> {
+        let items = items::compile(setting)?;
+        let head = items.iter().position(has_readings).unwrap_or(items.len());
+        Ok(Self { items, head })
+    }
+
+    /// Does the prefix say from which address and port, or from which address, a client came?
+    #[must_use]
+    pub fn has_remote(&self) -> bool {
+        self.has(|field| matches!(field, Field::Remote | Field::Host { of_server: false }))
+    }
+
+    /// Does the prefix name the server process?
+    #[must_use]
+    pub fn has_process(&self) -> bool {
+        self.has(|field| matches!(field, Field::ProcessId | Field::SessionId { .. }))
+    }
+
+    /// Can a client put line feeds into the prefix?
+    #[must_use]
+    pub fn has_names(&self) -> bool {
+        self.items
+            .iter()
+            .any(|item| chosen_by_client(item).is_some())
+    }
+
+    fn has(&self, wanted: impl Fn(Field) -> bool) -> bool {
+        self.items
+            .iter()
+            .any(|item| matches!(item, Item::Field { field, .. } if wanted(*field)))
+    }
+
+    /// The part of the prefix that has one reading, if `line` starts with it.
+    #[must_use]
+    pub fn head<'a>(&self, line: &'a str) -> Option<Head<'a>> {
+        if self.items.is_empty() {
+            tokens::severity(line)?;
+        }
+        let items = self.items.get(..self.head)?;
+        let mut found = None;
+        let mut search = Search::new(line, items, 1, |fields, at, next_item| {
+            found = Some((*fields, at, next_item));
+            false
+        });
+        search.run(0, 0);
+        found.map(|(fields, length, next_item)| Head {
+            fields,
+            length,
+            next_item,
+        })
+    }
+
+    /// Every reading of the record at the byte `at` of `text`, which begins with `head`. A byte of a
+    /// name takes up at most `widest` bytes: 1, or 3 where there is a U+FFFD, which a byte that is not
+    /// UTF-8 has become.
+    #[must_use]
+    pub fn readings<'a>(
+        &self,
+        text: &'a str,
+        at: usize,
+        head: &Head<'a>,
+        widest: usize,
+    ) -> Readings<'a> {
+        self.search(text, at, widest, |search| {
+            search.fields = head.fields;
+            search.run(head.length, head.next_item);
+        })
+    }
+
+    /// Every reading of what stands at the byte `at` of `text` as the rest of a record that a line
+    /// feed in its `name` has cut: the name goes on, and the fields behind it follow.
+    #[must_use]
+    pub fn rests<'a>(&self, text: &'a str, at: usize, name: Name, widest: usize) -> Readings<'a> {
+        let wanted = match name {
+            Name::User => Some('u'),
+            Name::Database => Some('d'),
+        };
+        let item = self
+            .items
+            .iter()
+            .position(|item| chosen_by_client(item) == wanted);
+        let Some(item) = item else {
+            return Readings::default();
+        };
+        self.search(text, at, widest, |search| {
+            search.is_cut = true;
+            search.run(0, item);
+        })
+    }
+
+    fn search<'a>(
+        &self,
+        text: &'a str,
+        at: usize,
+        widest: usize,
+        run: impl FnOnce(&mut Search<'a, '_, &mut dyn FnMut(&PrefixFields<'a>, usize, usize) -> bool>),
+    ) -> Readings<'a> {
+        let mut readings = Readings::default();
+        let Some(rest) = text.get(at..) else {
+            return readings;
+        };
+        let mut found = |prefix: &PrefixFields<'a>, end: usize, _: usize| {
+            if let Some((severity, message)) = rest.get(end..).and_then(tokens::severity) {
+                readings.add(LogLine {
+                    prefix: *prefix,
+                    severity,
+                    message: text.len() - message.len(),
+                });
+            }
+            true
+        };
+        let found: &mut dyn FnMut(&PrefixFields<'a>, usize, usize) -> bool = &mut found;
+        let mut search = Search::new(rest, &self.items, widest, found);
+        run(&mut search);
+        let names_end = at + search.names_end;
+        readings.names_end = names_end;
+        readings
+    }
+
+    /// Bytes from the end of the head to the end of the last name in which a line feed can stand,
+    /// at most, when a byte of a name takes up at most `widest` bytes.
+    #[must_use]
+    pub fn longest_names(&self, widest: usize) -> usize {
+        let holds_line_feeds = |item: &Item| matches!(chosen_by_client(item), Some('u' | 'd'));
+        let last = self.items.iter().rposition(holds_line_feeds);
+        self.items
+            .iter()
+            .take(last.map_or(0, |last| last + 1))
+            .skip(self.head)
+            .map(|item| match item {
+                Item::Literal(literal) => literal.text.len(),
+                item if chosen_by_client(item) == Some('a') => 4 * LONGEST_NAME,
+                item if chosen_by_client(item).is_some() => LONGEST_NAME * widest,
+                Item::Field { .. } => LONGEST_FIELD,
+            })
+            .sum()
+    }
+}

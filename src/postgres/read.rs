@@ -1,0 +1,743 @@
+//! A log text becomes connection events.
+//!
+//! The text is cut at line feeds alone. A record begins at a line that begins as the prefix does,
+//! and ends at the first line feed behind its prefix that no tab follows. Where the prefix ends is
+//! the only thing that names can obscure: so every reading of it is found and judged.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr_iter};
+use time::OffsetDateTime;
+
+use super::event::{ConnectionEvent, Kind, Standing};
+use super::evidence::{Backend, Client, Evidence};
+use super::line::{LogLine, PrefixFields};
+use super::message::{self, Named, Report, Said, without_tabs};
+use super::prefix::{Head, LogLinePrefix, Name, Readings};
+use super::verdict::{self, Judgement};
+use super::tokens::Severity;
+use super::{name, time_stamp};
+
+/// A piece of a log.
+#[derive(Debug, Clone, Copy)]
+pub struct Text<'a> {
+    /// Whole lines.
+    pub text: &'a str,
+    /// Where in the log it begins.
+    pub begins: Begins,
+    /// Is there more to come, which can be read together with the last lines of this text?
+    pub goes_on: bool,
+}
+
+/// Where in a log a text begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begins {
+    /// At any line: perhaps inside a record.
+    Anywhere,
+    /// Where a record begins.
+    AtRecord,
+    /// Perhaps inside a message that was cut at any byte: nothing in the text is certain.
+    InsideMessage,
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Text {
+            text,
+            begins: Begins::Anywhere,
+            goes_on: false,
+        }
+    }
+}
+
+/// The connection events of a text, in its order, and what else it held.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reading<'a> {
+    /// In the order of the lines.
+    pub events: Vec<ConnectionEvent<'a>>,
+    /// What the text held.
+    pub counts: LineCounts,
+    /// Bytes of the text that were read: all, unless it goes on. A record begins behind them.
+    pub length: usize,
+}
+
+/// What a text held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LineCounts {
+    /// Lines, cut at line feeds.
+    pub lines: usize,
+    /// Records that the prefix can read.
+    pub records: usize,
+    /// Lines that belong to the record before them.
+    pub continuations: usize,
+    /// Lines that are part of no record: what libraries print, blank lines.
+    pub noise: usize,
+    /// Lines that look like connection lines, in a form that cannot be read.
+    pub unparsed: usize,
+    /// Records about connections in another language than English.
+    pub translated: usize,
+}
+
+impl LineCounts {
+    /// Adds what another text held.
+    pub fn add(&mut self, other: Self) {
+        self.lines += other.lines;
+        self.records += other.records;
+        self.continuations += other.continuations;
+        self.noise += other.noise;
+        self.unparsed += other.unparsed;
+        self.translated += other.translated;
+    }
+}
+
+/// Bytes of a connection line, about; and log events of a CloudWatch batch, at most.
+const COMMON_LINE: usize = 150;
+const COMMON_BATCH: usize = 10_000;
+
+/// A record of a text that goes on is read when so many bytes behind it are there: more than the
+/// prefix of the next one can have.
+const AHEAD: usize = 4096;
+
+/// Reads `text`, whose records stand behind `prefix`, with the `evidence` of its log.
+pub fn read<'a>(
+    text: impl Into<Text<'a>>,
+    prefix: &LogLinePrefix,
+    evidence: &mut Evidence<'_>,
+) -> Reading<'a> {
+    let text = text.into();
+    let mut reader = Reader::new(text, prefix, evidence);
+    while reader.next() {}
+    let length = reader.at.min(text.text.len());
+    reader.settle(None);
+    let read = text.text.as_bytes().get(..length).unwrap_or_default();
+    reader.reading.counts.lines = memchr_iter(b'\n', read).count();
+    reader.reading.counts.lines += usize::from(read.last().is_some_and(|last| *last != b'\n'));
+    reader.reading.length = length;
+    reader.reading
+}
+
+struct Reader<'a, 'r, 'm> {
+    text: &'a str,
+    goes_on: bool,
+    prefix: &'r LogLinePrefix,
+    evidence: &'r mut Evidence<'m>,
+    /// How many bytes of the text a byte of a name takes up at most.
+    widest: usize,
+    /// The line that is read next.
+    at: usize,
+    /// A record that begins before this offset may be part of the names of another.
+    doubt: usize,
+    /// A line that begins before this offset may be the rest of a record.
+    rest_until: usize,
+    reading: Reading<'a>,
+    unsettled: Option<Unsettled<'a>>,
+    /// The prefix of the record before.
+    last: Option<PrefixFields<'a>>,
+    /// Where a line ends that a session has written.
+    forged_end: Option<usize>,
+    /// The last time stamp that was read: most lines share theirs with the line before.
+    last_time: (&'a str, Option<OffsetDateTime>),
+}
+
+/// A line whose next line tells whether PostgreSQL wrote it, or a session by SQL.
+struct Unsettled<'a> {
+    prefix: PrefixFields<'a>,
+    event: ConnectionEvent<'a>,
+    client: Option<Client>,
+    /// What its backend was before.
+    before: Backend,
+    /// Do earlier lines of the same text show that no session could have written it?
+    is_proven: bool,
+}
+
+impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
+    fn new(
+        Text {
+            text,
+            begins,
+            goes_on,
+        }: Text<'a>,
+        prefix: &'r LogLinePrefix,
+        evidence: &'r mut Evidence<'m>,
+    ) -> Self {
+        let events = match goes_on {
+            true => Vec::new(),
+            false => Vec::with_capacity((text.len() / COMMON_LINE).min(COMMON_BATCH)),
+        };
+        let mut reader = Self {
+            text,
+            goes_on,
+            prefix,
+            evidence,
+            widest: name::widest(text),
+            at: 0,
+            doubt: 0,
+            rest_until: 0,
+            reading: Reading {
+                events,
+                ..Reading::default()
+            },
+            unsettled: None,
+            last: None,
+            forged_end: None,
+            last_time: ("", None),
+        };
+        match begins {
+            Begins::AtRecord => {}
+            Begins::Anywhere => {
+                reader.doubt = reader.rest_behind(0);
+                reader.rest_until = prefix.longest_names(reader.widest);
+            }
+            Begins::InsideMessage => {
+                (reader.doubt, reader.rest_until) = (text.len(), text.len());
+            }
+        }
+        reader
+    }
+
+    /// Where the message of a record begins at the latest, if `at` is inside its names; else 0.
+    fn rest_behind(&self, at: usize) -> usize {
+        let behind = [Name::User, Name::Database].map(|name| {
+            let rests = self.prefix.rests(self.text, at, name, self.widest);
+            if rests.names_end >= self.text.len() {
+                return self.text.len();
+            }
+            let possible = rests.iter().filter(|line| self.may_end(line, name));
+            possible.map(|line| line.message).max().unwrap_or(0)
+        });
+        behind.into_iter().max().unwrap_or(0)
+    }
+
+    fn may_end(&self, line: &LogLine<'a>, name: Name) -> bool {
+        let end = self.record_end(line.message);
+        message::may_end(line, self.slice(line.message, end), name)
+    }
+
+    /// Reads one record, or a line that is part of none; `false` at the end.
+    fn next(&mut self) -> bool {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        if rest.is_empty() {
+            return false;
+        }
+        if rest.starts_with('\t') {
+            self.reading.counts.continuations += 1;
+            self.skip_line();
+            return true;
+        }
+        match self.prefix.head(rest) {
+            Some(head) => self.record(&head),
+            None if self.at < self.rest_until.max(self.doubt) && self.rest_of_record() => true,
+            None => {
+                if looks_like_connection(self.line()) {
+                    self.reading.counts.unparsed += 1;
+                } else {
+                    self.reading.counts.noise += 1;
+                }
+                self.skip_line();
+                true
+            }
+        }
+    }
+
+    /// The record that begins with `head`; `false` when more text is needed.
+    fn record(&mut self, head: &Head<'a>) -> bool {
+        let readings = self
+            .prefix
+            .readings(self.text, self.at, head, self.widest);
+        let names_end = readings.names_end;
+        if self.goes_on && names_end + AHEAD > self.text.len() {
+            return false;
+        }
+        let Some((judgement, is_only)) = self.judge(&readings) else {
+            self.unread(names_end);
+            return true;
+        };
+        if self.goes_on && judgement.end + AHEAD > self.text.len() {
+            return false;
+        }
+        let is_whole = names_end < self.text.len();
+        let standing = match is_only && is_whole && self.at >= self.doubt {
+            true => Standing::Certain,
+            false => Standing::Claimed,
+        };
+        self.settle(Some(&judgement));
+        let (start, end) = (self.at, judgement.end);
+        self.reading.counts.records += 1;
+        self.reading.counts.continuations += self.feeds(judgement.line.message, end);
+        self.last = Some(judgement.line.prefix);
+        self.note(judgement, standing);
+        self.at = (end + 1).max(start + 1);
+        true
+    }
+
+    /// The reading of a record that its message, earlier lines of its backend and the text behind it
+    /// leave, and whether it is the only one, or says what all of them share.
+    fn judge(&mut self, readings: &Readings<'a>) -> Option<(Judgement<'a>, bool)> {
+        let mut contradiction = None;
+        let mut possible = Vec::new();
+        let mut first = None;
+        for line in readings.iter().filter(|line| line.prefix.fit_together()) {
+            let judgement = self.judgement(line);
+            if judgement.said == Said::Contradiction {
+                contradiction.get_or_insert(judgement);
+            } else if first.is_none() {
+                first = Some(judgement);
+            } else {
+                possible.push(judgement);
+            }
+        }
+        match first {
+            None => contradiction.map(|judgement| (judgement, true)),
+            Some(first) if possible.is_empty() => Some((first, true)),
+            Some(first) => {
+                possible.push(first);
+                self.choose(possible, readings.names_end)
+            }
+        }
+    }
+
+    fn judgement(&self, line: &LogLine<'a>) -> Judgement<'a> {
+        let end = self.record_end(line.message);
+        Judgement {
+            line: *line,
+            said: message::read(line, self.slice(line.message, end)),
+            end,
+        }
+    }
+
+    /// Of several possible readings: what the same text proves of the backend decides, then what
+    /// stands before and behind the record.
+    fn choose(
+        &mut self,
+        mut possible: Vec<Judgement<'a>>,
+        names_end: usize,
+    ) -> Option<(Judgement<'a>, bool)> {
+        keep_if_any(&mut possible, |judgement| {
+            let client = self.evidence.client(&judgement.line.prefix);
+            self.evidence.is_received_here(client)
+        });
+        if let Some(last) = self.last {
+            keep_if_any(&mut possible, |judgement| {
+                is_same_backend(&last, &judgement.line.prefix)
+                    && matches!(
+                        judgement.said,
+                        Said::Detail(_) | Said::FromSql | Said::Location
+                    )
+            });
+        }
+        if possible.iter().any(|one| Some(one.end) != possible.first().map(|one| one.end)) {
+            keep_if_any(&mut possible, |judgement| {
+                self.goes_on_behind(judgement.end, names_end)
+            });
+        }
+        let shortest = possible.iter().map(|one| one.end).min()?;
+        if possible.iter().all(|one| one.end == shortest) {
+            return verdict::of(possible);
+        }
+        self.doubt_until_longest(&possible);
+        let most_named = possible.iter().map(|one| verdict::rank(&one.said)).max()?;
+        possible.retain(|one| verdict::rank(&one.said) == most_named);
+        let shortest = possible.iter().map(|one| one.end).min()?;
+        possible.retain(|one| one.end == shortest);
+        let (verdict, _) = verdict::of(possible)?;
+        Some((verdict, false))
+    }
+
+    /// One record, or several: where nothing tells, nothing is certain before the end of the longest
+    /// reading, and it is said that somebody has written into the log.
+    fn doubt_until_longest(&mut self, possible: &[Judgement<'a>]) {
+        let latest = possible.iter().map(|one| one.line.message).max();
+        self.doubt = self.doubt.max(latest.unwrap_or(0));
+        let prefixes = possible.iter().map(|one| one.line.prefix);
+        if let Some(shared) = prefixes.reduce(verdict::shared_prefix) {
+            self.suspect(&shared, self.at, Standing::Claimed);
+        }
+    }
+
+    /// Can PostgreSQL have written what stands behind a record that ends at `end`, as far as `until`?
+    fn goes_on_behind(&self, end: usize, until: usize) -> bool {
+        let at = end + 1;
+        if at >= until.min(self.text.len()) {
+            return true;
+        }
+        let Some(head) = self.text.get(at..).and_then(|rest| self.prefix.head(rest)) else {
+            return self.rest_at(at).is_none();
+        };
+        let readings = self.prefix.readings(self.text, at, &head, self.widest);
+        let mut ends: Vec<usize> = readings
+            .iter()
+            .filter(|line| line.prefix.fit_together())
+            .map(|line| self.judgement(line))
+            .filter(|judgement| judgement.said != Said::Contradiction)
+            .map(|judgement| judgement.end)
+            .collect();
+        ends.dedup();
+        readings.names_end >= self.text.len()
+            || ends.into_iter().any(|end| self.goes_on_behind(end, until))
+    }
+
+    /// The rest of a record that begins at `at`, a line that begins as no prefix does, inside one of
+    /// the record's names.
+    fn rest_at(&self, at: usize) -> Option<LogLine<'a>> {
+        let rests = [Name::User, Name::Database].map(|name| {
+            let rests = self.prefix.rests(self.text, at, name, self.widest);
+            let mut possible = rests.iter().filter(|line| {
+                self.may_end(line, name) && !self.begins_between(at, line.message)
+            });
+            let mut line = *possible.next()?;
+            line.prefix.user.take_if(|_| name == Name::User);
+            line.prefix.database.take_if(|_| name == Name::Database);
+            Some(line)
+        });
+        rests.into_iter().flatten().min_by_key(|line| line.message)
+    }
+
+    /// Does a line between `from` and `to` begin as the prefix does?
+    fn begins_between(&self, from: usize, to: usize) -> bool {
+        let between = self.slice(from, to);
+        memchr_iter(b'\n', between.as_bytes()).any(|at| {
+            let line = self.text.get(from + at + 1..);
+            line.is_some_and(|line| self.prefix.head(line).is_some())
+        })
+    }
+
+    /// Reads the rest of a record whose beginning is in another text, or is in doubt.
+    fn rest_of_record(&mut self) -> bool {
+        let Some(line) = self.rest_at(self.at) else {
+            return false;
+        };
+        let judgement = self.judgement(&line);
+        if self.goes_on && judgement.end + AHEAD > self.text.len() {
+            return false;
+        }
+        self.settle(Some(&judgement));
+        self.reading.counts.continuations += 1 + self.feeds(self.at, judgement.end);
+        let end = judgement.end;
+        if let Said::Event(report) = judgement.said
+            && matches!(
+                report.kind,
+                Kind::Rejected | Kind::Authorized | Kind::Disconnected
+            )
+        {
+            let event = self.event(report, &line.prefix, Standing::Claimed);
+            self.push(event);
+        }
+        self.at = end + 1;
+        true
+    }
+
+    /// A line that begins as a record does and cannot be read as one.
+    fn unread(&mut self, names_end: usize) {
+        let is_whole = names_end < self.text.len();
+        self.settle(None);
+        if is_whole && looks_like_connection(self.line()) {
+            self.reading.counts.unparsed += 1;
+        } else {
+            self.reading.counts.noise += 1;
+        }
+        self.doubt = self.doubt.max(names_end);
+        self.rest_until = self.rest_until.max(names_end);
+        self.skip_line();
+    }
+
+    /// Takes note of what a record says.
+    fn note(&mut self, judgement: Judgement<'a>, standing: Standing) {
+        let line = judgement.line;
+        match judgement.said {
+            Said::Event(report) => self.note_event(report, &line, standing),
+            Said::Detail(text) => self.explain(text, &line.prefix, standing),
+            Said::Translated => self.reading.counts.translated += 1,
+            Said::Contradiction if standing == Standing::Certain && line.severity == Severity::Log => {
+                self.suspect(&line.prefix, self.at, standing);
+                self.forged_end = Some(judgement.end);
+            }
+            Said::Contradiction => self.reading.counts.unparsed += 1,
+            Said::FromSql | Said::Location | Said::Nothing => {}
+        }
+    }
+
+    fn note_event(&mut self, report: Report<'a>, line: &LogLine<'a>, standing: Standing) {
+        let prefix = &line.prefix;
+        let client = self.evidence.client(prefix);
+        let (kind, named) = (report.kind, report.named);
+        let principal = report.principal;
+        let before = self.evidence.backend(client);
+        let mut event = self.event(report, prefix, standing);
+        if self.is_behind_forgery(kind, client) {
+            return self.suspect(prefix, event.offset, standing);
+        }
+        match kind {
+            Kind::Received => {
+                if standing == Standing::Certain {
+                    self.evidence.received(client, event.facts.time);
+                }
+                self.await_next(event, prefix, false, before);
+            }
+            Kind::Authenticated => {
+                self.evidence.authenticated(client, &event.facts);
+                self.await_next(event, prefix, false, before);
+            }
+            Kind::Authorized => {
+                self.tell_identity(&mut event, principal, client);
+                let is_proven = self.evidence.is_received_here(client);
+                let is_second = is_proven && self.evidence.is_authorized_here(client);
+                self.evidence.authorized(client);
+                if is_second {
+                    self.suspect(prefix, event.offset, standing);
+                } else {
+                    self.await_next(event, prefix, is_proven, before);
+                }
+            }
+            Kind::Ready => {
+                if let Some(is_proven) = self.is_news(client) {
+                    self.await_next(event, prefix, is_proven, before);
+                }
+            }
+            Kind::Disconnected => self.await_next(event, prefix, false, before),
+            Kind::Ended => {
+                let is_starting = self.evidence.is_received_here(client)
+                    && !self.evidence.is_authorized_here(client)
+                    && self.evidence.shows_authorizations();
+                if is_starting {
+                    event.kind = Kind::Rejected;
+                    self.push(event);
+                }
+            }
+            Kind::Rejected => self.reject(event, line, named, client),
+            Kind::Explanation | Kind::Probed | Kind::Suspicious => self.push(event),
+        }
+    }
+
+    fn event(
+        &mut self,
+        report: Report<'a>,
+        prefix: &PrefixFields<'a>,
+        standing: Standing,
+    ) -> ConnectionEvent<'a> {
+        let mut facts = report.facts;
+        facts.time = self.time(prefix);
+        facts.reason = facts.reason.map(without_tabs_in);
+        facts.identity = facts.identity.map(without_tabs_in);
+        ConnectionEvent {
+            kind: report.kind,
+            offset: self.at,
+            standing,
+            facts,
+        }
+    }
+
+    /// Does the line stand right behind one that a session has written, and name a client that this
+    /// log has not announced? A superuser can write whole lines of any kind.
+    fn is_behind_forgery(&mut self, kind: Kind, client: Option<Client>) -> bool {
+        let forged_end = self.forged_end.take();
+        forged_end.is_some_and(|end| end + 1 == self.at)
+            && kind != Kind::Received
+            && client.is_some()
+            && self.evidence.shows_announcements()
+            && !self.evidence.is_announced(client)
+    }
+
+    /// Is `connection ready` the first that is heard of a session? `None`: it is not.
+    /// `Some(true)`: earlier lines of this text show that there was no `connection authorized`.
+    fn is_news(&self, client: Option<Client>) -> Option<bool> {
+        let evidence = &self.evidence;
+        if evidence.is_received_here(client) {
+            return (!evidence.is_authorized_here(client)).then_some(true);
+        }
+        let was_told = evidence.is_authorized(client) || evidence.shows_authorizations();
+        (!was_told).then_some(false)
+    }
+
+    /// GSSAPI's principal is the identity, unless an application name imitates it.
+    fn tell_identity(
+        &self,
+        event: &mut ConnectionEvent<'a>,
+        principal: Option<&'a str>,
+        client: Option<Client>,
+    ) {
+        let Some(principal) = principal else {
+            return;
+        };
+        if event.facts.application_name.is_none() || self.evidence.may_be_gss(client) {
+            event.facts.identity = Some(Cow::Borrowed(principal));
+        } else {
+            event.facts.application_name = None;
+            event.facts.encryption = super::event::Encryption::Unknown;
+        }
+    }
+
+    fn reject(
+        &mut self,
+        mut event: ConnectionEvent<'a>,
+        line: &LogLine<'a>,
+        named: Named,
+        client: Option<Client>,
+    ) {
+        let prefix = &line.prefix;
+        let tells_client = prefix.remote.is_some() || prefix.user.is_some();
+        if named == Named::Nobody && !tells_client && !self.evidence.is_announced(client) {
+            return;
+        }
+        let reason = event.facts.reason.as_deref().unwrap_or_default();
+        if self.evidence.is_authorized(client) && !message::is_of_startup(named, reason) {
+            // Its session may have been established: a `disconnection` would tell.
+            event.standing = event.standing.min(Standing::OfItsBackend);
+        }
+        // The batch's start may have cut a database name. What is left is what the message says,
+        // and what was known of the client before.
+        if event.standing == Standing::Claimed
+            && self.doubt == line.message
+            && named == Named::User
+            && self.evidence.was_received_before(client, event.facts.time)
+        {
+            event.facts.database = None;
+            event.standing = Standing::Certain;
+        }
+        self.push(event);
+    }
+
+    /// Holds `event` back until the next line has told whether SQL wrote it.
+    fn await_next(
+        &mut self,
+        event: ConnectionEvent<'a>,
+        prefix: &PrefixFields<'a>,
+        is_proven: bool,
+        before: Backend,
+    ) {
+        self.unsettled = Some(Unsettled {
+            prefix: *prefix,
+            event,
+            client: self.evidence.client(prefix),
+            before,
+            is_proven,
+        });
+    }
+
+    /// `RAISE LOG` can write the text of any message; PostgreSQL then adds CONTEXT and STATEMENT
+    /// lines of the same backend. `next` is the line behind the one that is held back.
+    fn settle(&mut self, next: Option<&Judgement<'a>>) {
+        let Some(held) = self.unsettled.take() else {
+            return;
+        };
+        let is_next_of_same = next.is_some_and(|next| is_same_backend(&held.prefix, &next.line.prefix));
+        match next.map(|next| &next.said) {
+            Some(Said::Location) if is_next_of_same => {
+                self.unsettled = Some(held);
+                return;
+            }
+            Some(Said::FromSql | Said::Detail(_)) if is_next_of_same => {
+                self.evidence.restore(held.client, held.before);
+                return self.suspect(&held.prefix, held.event.offset, held.event.standing);
+            }
+            _ => {}
+        }
+        let mut event = held.event;
+        if next.is_none() && !held.is_proven {
+            event.standing = event.standing.min(Standing::OfItsBackend);
+        }
+        self.push(event);
+    }
+
+    /// A session has written a line about a connection. It is known by the prefix.
+    fn suspect(&mut self, prefix: &PrefixFields<'a>, start: usize, standing: Standing) {
+        let mut event = ConnectionEvent {
+            kind: Kind::Suspicious,
+            offset: start,
+            standing,
+            facts: message::of_session(Kind::Suspicious, prefix).facts,
+        };
+        event.facts.time = self.time(prefix);
+        self.push(event);
+    }
+
+    /// A DETAIL belongs to the refusal right before it.
+    fn explain(&mut self, text: &'a str, prefix: &PrefixFields<'a>, standing: Standing) {
+        let is_first = self.reading.counts.records == 1;
+        let is_of_last = self.reading.events.last().is_some_and(|last| {
+            last.kind == Kind::Rejected
+                && last.facts.backend_pid == prefix.backend_pid
+                && last.facts.host.as_deref() == prefix.host
+                && last.facts.port == prefix.port
+        });
+        if is_first || is_of_last {
+            let mut report = message::of_session(Kind::Explanation, prefix);
+            report.facts.reason = Some(Cow::Borrowed(text));
+            let event = self.event(report, prefix, standing);
+            self.push(event);
+        }
+    }
+
+    fn push(&mut self, event: ConnectionEvent<'a>) {
+        self.reading.events.push(event);
+    }
+
+    fn time(&mut self, prefix: &PrefixFields<'a>) -> Option<OffsetDateTime> {
+        let stamp = prefix.time?;
+        if self.last_time.0 != stamp {
+            let time = time_stamp::parse(stamp).or_else(|| time_stamp::parse_epoch(stamp));
+            self.last_time = (stamp, time);
+        }
+        self.last_time.1
+    }
+
+    /// The line feed that ends the message at `from`: the first that no tab follows.
+    fn record_end(&self, from: usize) -> usize {
+        let bytes = self.text.as_bytes();
+        let mut at = from;
+        while let Some(feed) = memchr(b'\n', bytes.get(at..).unwrap_or_default()) {
+            at += feed;
+            if bytes.get(at + 1) != Some(&b'\t') {
+                return at;
+            }
+            at += 1;
+        }
+        bytes.len()
+    }
+
+    fn slice(&self, start: usize, end: usize) -> &'a str {
+        self.text.get(start..end).unwrap_or_default()
+    }
+
+    /// The line at `at`, without its line feed.
+    fn line(&self) -> &'a str {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        rest.split('\n').next().unwrap_or_default()
+    }
+
+    fn skip_line(&mut self) {
+        self.at += self.line().len() + 1;
+    }
+
+    fn feeds(&self, start: usize, end: usize) -> usize {
+        memchr_iter(b'\n', self.slice(start, end).as_bytes()).count()
+    }
+}
+
+fn without_tabs_in(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => without_tabs(text),
+        owned => owned,
+    }
+}
+
+fn keep_if_any<T>(all: &mut Vec<T>, is_kept: impl Fn(&T) -> bool) {
+    if all.iter().any(&is_kept) {
+        all.retain(is_kept);
+    }
+}
+
+fn is_same_backend(one: &PrefixFields<'_>, other: &PrefixFields<'_>) -> bool {
+    one.backend_pid == other.backend_pid && one.remote == other.remote
+}
+
+/// Does `text` hold what only connection lines and those that imitate them hold?
+fn looks_like_connection(text: &str) -> bool {
+    const OPENINGS: [&str; 5] = [
+        "connection received: host=",
+        "connection authorized: user=",
+        "connection authenticated: ",
+        "disconnection: session time: ",
+        "FATAL:  ",
+    ];
+    OPENINGS.iter().any(|opening| text.contains(opening))
+}

@@ -1,0 +1,132 @@
+//! Of several readings of one record: what they share.
+
+use super::event::{Encryption, Facts};
+use super::line::{LogLine, PrefixFields};
+use super::message::{Named, Report, Said};
+
+/// One way to read a record.
+#[derive(Debug, Clone)]
+pub(super) struct Judgement<'a> {
+    pub(super) line: LogLine<'a>,
+    pub(super) said: Said<'a>,
+    /// Byte offset of the line feed that ends the record.
+    pub(super) end: usize,
+}
+
+/// What several readings of the same bytes share, and whether they agree. Where they do not agree
+/// on what happened, the one whose message repeats the most names goes: it may be right, and what
+/// may have happened must not be hidden.
+pub(super) fn of<'a>(
+    readings: impl IntoIterator<Item = Judgement<'a>>,
+) -> Option<(Judgement<'a>, bool)> {
+    let mut agree = true;
+    let verdict = readings.into_iter().reduce(|first, other| {
+        if agrees(&first.said, &other.said) {
+            return shared(first, other);
+        }
+        agree = false;
+        if rank(&other.said) > rank(&first.said) {
+            other
+        } else {
+            first
+        }
+    })?;
+    Some((verdict, agree))
+}
+
+fn agrees(first: &Said<'_>, other: &Said<'_>) -> bool {
+    match (first, other) {
+        (Said::Event(first), Said::Event(other)) => is_same(first, other),
+        (Said::Event(_), _) | (_, Said::Event(_)) => false,
+        _ => true,
+    }
+}
+
+/// How many names of its prefix a message repeats.
+pub(super) fn rank(said: &Said<'_>) -> u8 {
+    match said {
+        Said::Event(report) => match report.named {
+            Named::Both => 3,
+            Named::User | Named::Database => 2,
+            Named::Nobody => 1,
+        },
+        _ => 0,
+    }
+}
+
+fn shared<'a>(first: Judgement<'a>, other: Judgement<'a>) -> Judgement<'a> {
+    let said = match (first.said, other.said) {
+        (Said::Event(first), Said::Event(other)) => Said::Event(shared_report(first, other)),
+        (first, other) if first == other => first,
+        _ => Said::Nothing,
+    };
+    Judgement {
+        line: LogLine {
+            prefix: shared_prefix(first.line.prefix, other.line.prefix),
+            ..first.line
+        },
+        said,
+        end: first.end,
+    }
+}
+
+fn is_same(first: &Report<'_>, other: &Report<'_>) -> bool {
+    let backend = |facts: &Facts<'_>| (facts.backend_pid, facts.port);
+    first.kind == other.kind
+        && backend(&first.facts) == backend(&other.facts)
+        && first.facts.host == other.facts.host
+}
+
+/// What two readings of a prefix share.
+pub(super) fn shared_prefix<'a>(first: PrefixFields<'a>, other: PrefixFields<'a>) -> PrefixFields<'a> {
+    PrefixFields {
+        time: same(first.time, &other.time),
+        remote: same(first.remote, &other.remote),
+        host: same(first.host, &other.host),
+        port: same(first.port, &other.port),
+        user: same(first.user, &other.user),
+        database: same(first.database, &other.database),
+        application_name: same(first.application_name, &other.application_name),
+        backend_pid: same(first.backend_pid, &other.backend_pid),
+        sql_state: same(first.sql_state, &other.sql_state),
+        is_of_server: first.is_of_server && other.is_of_server,
+    }
+}
+
+fn shared_report<'a>(first: Report<'a>, other: Report<'a>) -> Report<'a> {
+    let (facts, others) = (first.facts, other.facts);
+    let encryption = if facts.encryption == others.encryption {
+        facts.encryption
+    } else {
+        Encryption::Unknown
+    };
+    Report {
+        kind: first.kind,
+        named: if first.named == other.named {
+            first.named
+        } else {
+            Named::Nobody
+        },
+        principal: same(first.principal, &other.principal),
+        facts: Facts {
+            time: None,
+            backend_pid: facts.backend_pid,
+            user: same(facts.user, &others.user),
+            database: same(facts.database, &others.database),
+            host: facts.host,
+            port: facts.port,
+            application_name: same(facts.application_name, &others.application_name),
+            replication: facts.replication && others.replication,
+            encryption,
+            auth_method: same(facts.auth_method, &others.auth_method),
+            identity: same(facts.identity, &others.identity),
+            session_time: same(facts.session_time, &others.session_time),
+            reason: same(facts.reason, &others.reason),
+            sql_state: same(facts.sql_state, &others.sql_state),
+        },
+    }
+}
+
+fn same<T: PartialEq>(first: Option<T>, other: &Option<T>) -> Option<T> {
+    first.filter(|first| other.as_ref() == Some(first))
+}
