@@ -318,7 +318,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         });
         if let Some(last) = self.last {
             keep_if_any(&mut possible, |judgement| {
-                is_same_backend(&last, &judgement.line.prefix)
+                last.backend_pid.is_some()
+                    && is_same_backend(&last, &judgement.line.prefix)
                     && matches!(
                         judgement.said,
                         Said::Detail(_) | Said::FromSql | Said::Location
@@ -334,24 +335,16 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         if possible.iter().all(|one| one.end == shortest) {
             return verdict::of(possible);
         }
-        self.doubt_until_longest(&possible);
-        let most_named = possible.iter().map(|one| verdict::rank(&one.said)).max()?;
-        possible.retain(|one| verdict::rank(&one.said) == most_named);
-        let shortest = possible.iter().map(|one| one.end).min()?;
-        possible.retain(|one| one.end == shortest);
-        let (verdict, _) = verdict::of(possible)?;
-        Some((verdict, false))
-    }
-
-    /// One record, or several: where nothing tells, nothing is certain before the end of the longest
-    /// reading, and it is said that somebody has written into the log.
-    fn doubt_until_longest(&mut self, possible: &[Judgement<'a>]) {
-        let latest = possible.iter().map(|one| one.line.message).max();
-        self.doubt = self.doubt.max(latest.unwrap_or(0));
-        let prefixes = possible.iter().map(|one| one.line.prefix);
-        if let Some(shared) = prefixes.reduce(verdict::shared_prefix) {
-            self.suspect(&shared, self.at, Standing::Claimed);
+        let latest = possible.iter().map(|one| one.line.message).max()?;
+        self.doubt = self.doubt.max(latest);
+        let all = possible.iter().map(|one| one.line.prefix);
+        let prefix = all.reduce(verdict::shared_prefix)?;
+        let (chosen, agree) = verdict::of_different_lengths(possible)?;
+        if chosen.end > shortest || !agree {
+            // What is left out may have happened.
+            self.suspect(&prefix, self.at, Standing::Claimed);
         }
+        Some((chosen, false))
     }
 
     /// Can PostgreSQL have written what stands behind a record that ends at `end`, as far as `until`?
@@ -471,7 +464,9 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                 if standing == Standing::Certain {
                     self.evidence.received(client, event.facts.time);
                 }
-                self.await_next(event, prefix, false, before);
+                // A session has names.
+                let is_proven = prefix.user.is_some();
+                self.await_next(event, prefix, is_proven, before);
             }
             Kind::Authenticated => {
                 self.evidence.authenticated(client, &event.facts);

@@ -34,6 +34,26 @@ pub(super) fn of<'a>(
     Some((verdict, agree))
 }
 
+/// Of readings that end in different places: of those whose messages repeat the most names the
+/// shortest, with the facts that all events share; and whether they agree on what happened.
+pub(super) fn of_different_lengths(
+    mut readings: Vec<Judgement<'_>>,
+) -> Option<(Judgement<'_>, bool)> {
+    readings.sort_by_key(|one| (std::cmp::Reverse(rank(&one.said)), one.end));
+    let mut readings = readings.into_iter();
+    let chosen = readings.next()?;
+    let mut agree = true;
+    let chosen = readings.fold(chosen, |chosen, other| match &other.said {
+        Said::Event(_) if agrees(&chosen.said, &other.said) => shared(chosen, other),
+        Said::Event(_) => {
+            agree = false;
+            chosen
+        }
+        _ => chosen,
+    });
+    Some((chosen, agree))
+}
+
 fn agrees(first: &Said<'_>, other: &Said<'_>) -> bool {
     match (first, other) {
         (Said::Event(first), Said::Event(other)) => is_same(first, other),
@@ -43,7 +63,7 @@ fn agrees(first: &Said<'_>, other: &Said<'_>) -> bool {
 }
 
 /// How many names of its prefix a message repeats.
-pub(super) fn rank(said: &Said<'_>) -> u8 {
+fn rank(said: &Said<'_>) -> u8 {
     match said {
         Said::Event(report) => match report.named {
             Named::Both => 3,
