@@ -1,0 +1,484 @@
+//! Holds what was told against the truth.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+
+use super::deployment::{Batch, Deployment};
+use super::log::{Event, Log};
+use super::reader::{Encryption, Outcome, Telling, Told};
+use super::server::{self, Backend, Walsender, behind_names, has_port};
+use super::town::Plan;
+
+/// Something that the promise rules out.
+#[derive(Debug, Clone)]
+pub(crate) struct Finding {
+    /// What kind of falsehood: cases of one class are alike.
+    pub(crate) class: String,
+    pub(crate) what: String,
+}
+
+/// What a case has shown.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Verdict {
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) counts: Counts,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Counts {
+    pub(crate) cases: usize,
+    /// Entries that claim to be facts, and those that do not.
+    pub(crate) confirmed: usize,
+    pub(crate) unconfirmed: usize,
+    pub(crate) suspicions: usize,
+    /// Real logins of clients who wrote nothing into the log.
+    pub(crate) logins: usize,
+    pub(crate) logins_unconfirmed: usize,
+    /// Findings.
+    pub(crate) false_facts: usize,
+    pub(crate) hidden: usize,
+    pub(crate) accused: usize,
+    /// No findings, and yet not well: unconfirmed entries that are false, and real events of honest clients
+    /// that are told by nothing but somebody's suspicion.
+    pub(crate) unconfirmed_false: usize,
+    pub(crate) masked: usize,
+}
+
+impl Counts {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.cases += other.cases;
+        self.confirmed += other.confirmed;
+        self.unconfirmed += other.unconfirmed;
+        self.suspicions += other.suspicions;
+        self.logins += other.logins;
+        self.logins_unconfirmed += other.logins_unconfirmed;
+        self.false_facts += other.false_facts;
+        self.hidden += other.hidden;
+        self.accused += other.accused;
+        self.unconfirmed_false += other.unconfirmed_false;
+        self.masked += other.masked;
+    }
+}
+
+/// How often an event has been told.
+#[derive(Debug, Default, Clone, Copy)]
+struct Trace {
+    confirmed: usize,
+    unconfirmed: usize,
+}
+
+struct Judge<'c> {
+    plan: &'c Plan,
+    log: &'c Log,
+    batches: &'c [Batch],
+    traces: Vec<Trace>,
+    verdict: Verdict,
+}
+
+pub(crate) fn judge(
+    plan: &Plan,
+    log: &Log,
+    deployment: &Deployment,
+    batches: &[Batch],
+    tellings: &[Telling],
+) -> Verdict {
+    let mut judge = Judge {
+        plan,
+        log,
+        batches,
+        traces: vec![Trace::default(); log.events.len()],
+        verdict: Verdict::default(),
+    };
+    judge.verdict.counts.cases = 1;
+    for (batch, telling) in batches.iter().zip(tellings) {
+        judge.batch(batch, telling);
+    }
+    judge.missing(deployment, tellings);
+    judge.verdict
+}
+
+impl Judge<'_> {
+    fn find(&mut self, class: impl Into<String>, what: impl Into<String>) {
+        self.verdict.findings.push(Finding {
+            class: class.into(),
+            what: what.into(),
+        });
+    }
+
+    fn batch(&mut self, batch: &Batch, telling: &Telling) {
+        let suspicions = telling
+            .told
+            .iter()
+            .filter(|told| told.outcome == Outcome::Suspicious)
+            .count();
+        self.verdict.counts.suspicions += suspicions;
+        let wrote = |record: &super::log::Record| record.hostile && batch.overlaps(&record.span);
+        if suspicions > 0 && !self.log.records.iter().any(wrote) {
+            self.verdict.counts.accused += 1;
+            self.find("suspicion, and nobody wrote into that text", "");
+        }
+        // Those that say most first: others can stand for several events.
+        let mut told: Vec<&Told> = telling
+            .told
+            .iter()
+            .filter(|told| told.outcome != Outcome::Suspicious)
+            .collect();
+        told.sort_by_key(|told| {
+            std::cmp::Reverse((
+                told.backend_pid.is_some(),
+                told.port.is_some(),
+                told.user.is_some(),
+            ))
+        });
+        let mut free: Vec<bool> = vec![true; self.log.events.len()];
+        for told in told {
+            self.entry(batch, told, &mut free);
+        }
+    }
+
+    fn entry(&mut self, batch: &Batch, told: &Told, free: &mut [bool]) {
+        let mut nearest: Option<(usize, Vec<&'static str>)> = None;
+        for (at, event) in self.log.events.iter().enumerate() {
+            if event.outcome != told.outcome
+                || !event.bearing.iter().any(|span| batch.overlaps(span))
+            {
+                continue;
+            }
+            let mut wrong = differences(told, event, self.plan);
+            let taken_back = event
+                .superseded
+                .as_ref()
+                .is_some_and(|fatal| batch.holds(fatal))
+                && event.bearing.iter().any(|span| batch.holds(span));
+            if taken_back {
+                wrong.push("outcome: it was refused after all");
+            }
+            if !free[at] || told.confirmed && self.traces[at].confirmed >= self.deliveries(event) {
+                wrong.push("told twice");
+            }
+            if nearest
+                .as_ref()
+                .is_none_or(|(_, least)| wrong.len() < least.len())
+            {
+                nearest = Some((at, wrong));
+            }
+        }
+        let is_true = nearest.as_ref().is_some_and(|(_, wrong)| wrong.is_empty());
+        let counts = &mut self.verdict.counts;
+        *(if told.confirmed {
+            &mut counts.confirmed
+        } else {
+            &mut counts.unconfirmed
+        }) += 1;
+        if is_true && let Some((at, _)) = nearest {
+            free[at] = false;
+            let trace = &mut self.traces[at];
+            *(if told.confirmed {
+                &mut trace.confirmed
+            } else {
+                &mut trace.unconfirmed
+            }) += 1;
+            if told.attempts > 1 {
+                self.attempts(batch, told, at, free);
+            }
+            return;
+        }
+        if !told.confirmed {
+            counts.unconfirmed_false += 1;
+            return;
+        }
+        counts.false_facts += 1;
+        let class = match nearest {
+            None => format!("confirmed: {:?} that never was", told.outcome),
+            Some((_, wrong)) if wrong.len() > 3 => {
+                format!("confirmed: {:?} that never was", told.outcome)
+            }
+            Some((_, wrong)) => {
+                format!("confirmed: {:?}, false {}", told.outcome, wrong.join(" + "))
+            }
+        };
+        self.find(class, format!("{told:?}"));
+    }
+
+    /// Several refusals in one entry: libpq's `sslmode=prefer` tries with TLS, then without.
+    fn attempts(&mut self, batch: &Batch, told: &Told, at: usize, free: &mut [bool]) {
+        let events = &self.log.events;
+        let backend = |event: &Event| &self.plan.backends[event.backend];
+        let mine = &events[at];
+        let is_kin = |event: &Event| {
+            let (a, b) = (backend(event), backend(mine));
+            event.outcome == Outcome::Rejected
+                && (a.host, &a.user, &a.database) == (b.host, &b.user, &b.database)
+                && event.bearing.iter().any(|span| batch.overlaps(span))
+        };
+        let kin: Vec<usize> = (0..events.len())
+            .filter(|other| free[*other] && is_kin(&events[*other]))
+            .collect();
+        let is_retry = |first: &Event, second: &Event| {
+            backend(first).encryption == server::Encryption::Tls
+                && backend(second).encryption == server::Encryption::Plain
+                && second
+                    .received
+                    .is_some_and(|received| received > first.bearing[0].start)
+                && second.time.0.abs_diff(first.time.0) <= 2000 + 1000
+        };
+        let pair = kin
+            .iter()
+            .copied()
+            .find(|other| is_retry(&events[*other], mine) || is_retry(mine, &events[*other]));
+        let of = pair.or_else(|| kin.first().copied());
+        if let Some(other) = of {
+            free[other] = false;
+            self.traces[other].confirmed += 1;
+        }
+        if told.confirmed && (told.attempts != 2 || pair.is_none()) {
+            self.verdict.counts.false_facts += 1;
+            self.find(
+                "confirmed: several refusals told as one",
+                format!("{told:?}"),
+            );
+        }
+    }
+
+    fn deliveries(&self, event: &Event) -> usize {
+        let bytes = event
+            .bearing
+            .iter()
+            .flat_map(|span| [span.start, span.end - 1]);
+        let of_byte = |at: usize| {
+            self.batches
+                .iter()
+                .filter(|batch| batch.overlaps(&(at..at + 1)))
+                .count()
+        };
+        bytes.map(of_byte).max().unwrap_or(0)
+    }
+
+    fn missing(&mut self, deployment: &Deployment, tellings: &[Telling]) {
+        for (at, event) in self.log.events.iter().enumerate() {
+            let trace = self.traces[at];
+            let backend = &self.plan.backends[event.backend];
+            if event.outcome == Outcome::Authorized && event.required && !backend.hostile {
+                self.verdict.counts.logins += 1;
+                self.verdict.counts.logins_unconfirmed += usize::from(trace.confirmed == 0);
+            }
+            if !event.required
+                || trace.confirmed + trace.unconfirmed > 0
+                || deployment.is_filtered()
+            {
+                continue;
+            }
+            let is_excused = self.batches.iter().zip(tellings).any(|(batch, telling)| {
+                let is_here = event.bearing.iter().any(|span| batch.overlaps(span));
+                let suspects = telling
+                    .told
+                    .iter()
+                    .any(|told| told.outcome == Outcome::Suspicious);
+                is_here && (suspects || telling.unparsed > 0)
+            });
+            if is_excused {
+                self.verdict.counts.masked += usize::from(!backend.hostile);
+                continue;
+            }
+            self.verdict.counts.hidden += 1;
+            let whose = if backend.hostile {
+                "a hostile client's"
+            } else {
+                "an honest client's"
+            };
+            let class = format!("hidden: {whose} {:?}", event.outcome);
+            self.verdict.findings.push(Finding {
+                class,
+                what: truth(event, self.plan),
+            });
+        }
+    }
+}
+
+impl Batch {
+    /// Is some of it here?
+    fn overlaps(&self, span: &Range<usize>) -> bool {
+        let at = self.events.partition_point(|event| event.end <= span.start);
+        self.events
+            .get(at)
+            .is_some_and(|event| event.start < span.end)
+    }
+
+    /// Is all of it here? Log events are whole, and adjacent unless a filter took some.
+    fn holds(&self, span: &Range<usize>) -> bool {
+        let mut at = span.start;
+        let first = self.events.partition_point(|event| event.end <= at);
+        for event in &self.events[first..] {
+            if event.start > at || at >= span.end {
+                break;
+            }
+            at = event.end;
+        }
+        at >= span.end
+    }
+}
+
+/// The facts that are told and are not so.
+fn differences(told: &Told, event: &Event, plan: &Plan) -> Vec<&'static str> {
+    let backend = &plan.backends[event.backend];
+    let mut wrong = Vec::new();
+    let mut check = |is_true: bool, field| {
+        if !is_true {
+            wrong.push(field);
+        }
+    };
+    if let Some(time) = told.time {
+        let millis = time.unix_timestamp_nanos() / 1_000_000 - i128::from(server::BEGIN) * 1000;
+        let (from, to) = (
+            i128::from(event.time.0) - 2000,
+            i128::from(event.time.1) + 2000,
+        );
+        check((from..=to).contains(&millis), "time");
+    }
+    if let Some(user) = &told.user {
+        check(event.named && is_text(user, &backend.user), "user");
+    }
+    if let Some(database) = &told.database {
+        let has_database = event.named && backend.walsender != Walsender::Physical;
+        check(
+            has_database && is_text(database, &backend.database),
+            "database",
+        );
+    }
+    if let Some(host) = &told.host {
+        check(host == backend.host, "host");
+    }
+    check(
+        told.port
+            .is_none_or(|port| has_port(backend) && port == backend.port),
+        "port",
+    );
+    check(told.backend_pid.is_none_or(|pid| pid == backend.pid), "pid");
+    if let Some(name) = &told.application_name {
+        check(
+            is_application(name, backend, plan.version),
+            "application name",
+        );
+    }
+    if let Some(method) = &told.auth_method {
+        check(method == backend.method, "method");
+    }
+    if let Some(identity) = &told.identity {
+        let proven = backend.identity.as_ref().unwrap_or(&backend.user);
+        check(
+            is_text(identity, proven) || Some(identity.as_str()) == backend.principal,
+            "identity",
+        );
+    }
+    check(
+        match told.encryption {
+            Encryption::Unknown => true,
+            Encryption::Plain => backend.encryption == server::Encryption::Plain,
+            Encryption::Tls => backend.encryption == server::Encryption::Tls,
+            Encryption::Gss => backend.encryption == server::Encryption::Gss,
+        },
+        "encryption",
+    );
+    check(
+        !told.replication || backend.walsender != Walsender::No,
+        "replication",
+    );
+    if let Some(length) = told.session_time {
+        let (seconds, millis) = (length.as_secs(), length.subsec_millis());
+        let text = format!(
+            " time: {}:{:02}:{:02}.{millis:03} ",
+            seconds / 3600,
+            seconds / 60 % 60,
+            seconds % 60
+        );
+        check(
+            event
+                .session
+                .as_ref()
+                .is_some_and(|session| session.contains(&text)),
+            "session time",
+        );
+    }
+    if let Some(reason) = &told.reason {
+        check(
+            event
+                .reason
+                .as_ref()
+                .is_some_and(|truth| is_same(reason, truth)),
+            "reason",
+        );
+    }
+    if let Some(detail) = &told.detail {
+        let fits = |truth: &String| {
+            let sentence = truth
+                .split("\nConnection matched")
+                .next()
+                .unwrap_or_default();
+            is_same(detail, truth) || is_same(detail, sentence)
+        };
+        check(event.details.iter().any(fits), "detail");
+    }
+    wrong
+}
+
+fn is_text(told: &str, bytes: &[u8]) -> bool {
+    told == String::from_utf8_lossy(bytes)
+}
+
+/// A text as it was, or as the log has it.
+fn is_same(told: &str, truth: &str) -> bool {
+    told == truth || told == truth.replace('\n', "\n\t")
+}
+
+/// A name can imitate ` SSL enabled (…)`, and the line is then the same to the byte.
+fn is_application(told: &str, backend: &Backend, version: u8) -> bool {
+    let name = backend.application_name.as_str();
+    let later = backend.later_application_name.as_deref();
+    let cut = |name: &str| name.get(..63).unwrap_or(name).to_owned();
+    if told == name || told == cut(name) || later.is_some_and(|later| told == cut(later)) {
+        return true;
+    }
+    let behind = behind_names(backend, version);
+    let rest = behind
+        .strip_prefix(" application_name=")
+        .and_then(|rest| rest.strip_prefix(told));
+    rest.is_some_and(|rest| {
+        rest.is_empty() || rest.starts_with(" SSL enabled (") || rest.starts_with(" GSS (")
+    })
+}
+
+/// An event in one line.
+pub(crate) fn truth(event: &Event, plan: &Plan) -> String {
+    let backend = &plan.backends[event.backend];
+    let mut text = format!("{:?}", event.outcome);
+    let name = String::from_utf8_lossy;
+    write!(
+        text,
+        " [{}] {}({})",
+        backend.pid, backend.host, backend.port
+    )
+    .unwrap();
+    write!(
+        text,
+        " {:?} @ {:?}",
+        name(&backend.user),
+        name(&backend.database)
+    )
+    .unwrap();
+    write!(
+        text,
+        " app {:?} {:?}",
+        backend.application_name, backend.encryption
+    )
+    .unwrap();
+    if let Some(reason) = &event.reason {
+        write!(text, " because {reason:?}").unwrap();
+    }
+    if event.superseded.is_some() {
+        text.push_str(" (refused after all)");
+    }
+    if backend.hostile {
+        text.push_str(" (hostile)");
+    }
+    text
+}
