@@ -12,7 +12,8 @@
 //! ADVERSARY_CASES=10000000 cargo test --release --test adversary -- --ignored --nocapture search
 //! ```
 //! `ADVERSARY_SEED` is the seed of the first case (the others count on from there), so a finding is seen again
-//! by its seed and `ADVERSARY_CASES=1`. `ADVERSARY_THREADS` are as many as there are processors to spare.
+//! by its seed and `ADVERSARY_CASES=1`. `ADVERSARY_PREFIX` asks for one `log_line_prefix`.
+//! `ADVERSARY_EXAMPLES` says how many examples to print. `ADVERSARY_THREADS` are as many as there are processors to spare.
 
 #![allow(
     clippy::expect_used,

@@ -229,6 +229,9 @@ fn setting(rng: &mut Rng) -> Setting {
     const LITERALS: [&str; 12] = [
         " ", ":", "@", ",", " [", "] ", "|", " user=", ",db=", "/", "=", ": ",
     ];
+    if let Ok(setting) = std::env::var("ADVERSARY_PREFIX") {
+        return Setting::new(&setting);
+    }
     if rng.u32(..5) > 0 {
         return Setting::new(SETTINGS[rng.usize(..SETTINGS.len())]);
     }

@@ -152,22 +152,26 @@ impl Deployment {
 
     fn reorder(&self, batches: Vec<Batch>, rng: &mut Rng) -> Vec<Batch> {
         let mut keyed: Vec<(usize, Batch)> = Vec::new();
+        let mut chance = false;
         for (at, batch) in batches.into_iter().enumerate() {
-            let chance = rng.u32(..4) == 0;
-            match self.order {
-                Order::Late if chance => keyed.push((at + 4, batch)),
-                Order::Swapped => keyed.push((at ^ usize::from(self.seed % 2 == 0), batch)),
+            // Two neighbours are swapped together.
+            if self.order != Order::Swapped || at % 2 == 0 {
+                chance = rng.u32(..3) == 0;
+            }
+            let mut again = None;
+            let place = match self.order {
+                Order::Late if chance => at + 4,
+                Order::Swapped if chance => at ^ 1,
                 Order::Twice if chance => {
                     let process = rng.usize(..self.processes);
-                    let again = Batch {
-                        process,
-                        events: batch.events.clone(),
-                    };
-                    keyed.push((at, batch));
-                    keyed.push((at + rng.usize(1..6), again));
+                    let events = batch.events.clone();
+                    again = Some((at + rng.usize(1..6), Batch { process, events }));
+                    at
                 }
-                _ => keyed.push((at, batch)),
-            }
+                _ => at,
+            };
+            keyed.push((place, batch));
+            keyed.extend(again);
         }
         keyed.sort_by_key(|(at, _)| *at);
         keyed.into_iter().map(|(_, batch)| batch).collect()
@@ -187,7 +191,7 @@ impl Deployment {
                 .collect(),
         };
         let mut events = Vec::with_capacity(begins.len());
-        let first = begins.first().copied().unwrap_or(0);
+        let first = begins.first().copied().unwrap_or(log.text.len());
         if first > 0 {
             events.push(0..first);
         }
@@ -234,7 +238,7 @@ fn is_head(line: &[u8]) -> bool {
         rest
     };
     let Some(zone) = rest.strip_prefix(b" ") else {
-        return false;
+        return line[4] != b'-';
     };
     let letters = zone
         .iter()

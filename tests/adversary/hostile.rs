@@ -4,7 +4,7 @@
 //! guesses process ids, its own or another's, as well as it likes.
 
 use super::server::{Backend, Encryption, Line, Moment, Stage, Walsender, clean, hba, received};
-use super::town::{Role, Town, name};
+use super::town::{Role, TLS_ONLY, Town, name, obey_hba};
 
 /// What names and texts are made of.
 #[derive(Debug, Clone, Copy)]
@@ -46,9 +46,9 @@ use Piece::{
 };
 use Who::{Nobody, Other, Own};
 
-/// What real attackers did, see `tests/adversary/README.md`; the letters are those of the cases.
+/// What attacks on the first release did.
 const ATTACKS: [&[Piece]; 26] = [
-    // A, E: a FATAL of another session.
+    // a FATAL of another session.
     &[
         Text("\n"),
         Head(Other),
@@ -71,11 +71,11 @@ const ATTACKS: [&[Piece]; 26] = [
         ShortHead,
         Between,
     ],
-    // F: another user and time for the record's own end.
+    // another user and time for the record's own end.
     &[Text("x\n"), Head(Own), Text("ceo"), Cut, Text("payroll")],
     &[Text("x\n"), Head(Other), User(Other), Cut, Database(Other)],
     &[Text("x\n"), Head(Nobody), Text("ceo"), Cut, Text("payroll")],
-    // L: the end of the record becomes one of a process without a client.
+    // the end of the record becomes one of a process without a client.
     &[Text("ceo"), Cut, Text("\n"), Head(Own), Between, Text("x")],
     &[Text("ceo"), Cut, Text("\n"), ShortHead, Between],
     &[
@@ -87,10 +87,10 @@ const ATTACKS: [&[Piece]; 26] = [
         Tail(Own),
         Text("LOG:  x"),
     ],
-    // M: garbage that swallows what follows.
+    // garbage that swallows what follows.
     &[Text("\n"), ShortHead, Cut, Byte(0xff)],
     &[Byte(0xff), Cut, Text("\n"), ShortHead],
-    // D: the own pid guessed, a FATAL of one's choice.
+    // the own pid guessed, a FATAL of one's choice.
     &[
         Text("ceo"),
         Cut,
@@ -124,7 +124,7 @@ const ATTACKS: [&[Piece]; 26] = [
         Between,
         Text("e"),
     ],
-    // K: the message in the name.
+    // the message in the name.
     &[
         Text("LOG:  connection authorized: user=ceo database=payroll"),
         Cut,
@@ -396,6 +396,11 @@ impl Town<'_> {
         for _ in 0..self.pick(&[1, 1, 1, 2, 3]) {
             let mut backend = self.client();
             backend.hostile = true;
+            let course = self.rng.u32(..8);
+            if course == 3 {
+                (backend.host, backend.port) = (TLS_ONLY, self.next_port);
+                backend.encryption = self.pick(&[Encryption::Plain, Encryption::Tls]);
+            }
             let (user, database) = self.names(&backend);
             let nameless = user.is_empty();
             backend.identity = Some(user.clone());
@@ -415,7 +420,7 @@ impl Town<'_> {
             let refuse = |town: &mut Self, message: &[u8]| {
                 town.write(at, Stage::Named, Role::Refused, "FATAL", message);
             };
-            match self.rng.u32(..8) {
+            match course {
                 _ if nameless => {
                     refuse(self, b"no PostgreSQL user name specified in startup packet")
                 }
@@ -474,6 +479,7 @@ impl Town<'_> {
             }
             backend.encryption =
                 self.pick(&[Encryption::Plain, Encryption::Plain, Encryption::Tls]);
+            obey_hba(&mut backend);
         }
         let at = self.let_in(backend);
         if after_all {

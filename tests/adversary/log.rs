@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::reader::Outcome;
+use super::reader::{Outcome, TELLS_PROBES};
 use super::server::{Moment, append_with_tabs};
 use super::town::{Plan, Role, Step};
 
@@ -17,6 +17,7 @@ pub(crate) struct Log {
 
 pub(crate) struct Record {
     pub(crate) span: Range<usize>,
+    pub(crate) backend: usize,
     pub(crate) hostile: bool,
 }
 
@@ -111,6 +112,7 @@ impl Writing<'_> {
             self.log.text.push_str(&String::from_utf8_lossy(bytes));
             self.log.records.push(Record {
                 span: start..self.log.text.len(),
+                backend: step.backend,
                 hostile: step.hostile,
             });
         }
@@ -175,7 +177,7 @@ impl Writing<'_> {
             }
             Role::Probed => {
                 event.outcome = Outcome::Probed;
-                event.required = false;
+                event.required = TELLS_PROBES;
                 event.reason = text(0);
                 self.log.events.push(event);
             }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use super::deployment::{Batch, Deployment};
-use super::log::{Event, Log};
+use super::log::{Event, Log, Record};
 use super::reader::{Encryption, Outcome, Telling, Told};
 use super::server::{self, Backend, Walsender, behind_names, has_port};
 use super::town::Plan;
@@ -67,10 +67,22 @@ struct Trace {
     unconfirmed: usize,
 }
 
+impl Trace {
+    fn add(&mut self, told: &Told) {
+        let count = if told.confirmed {
+            &mut self.confirmed
+        } else {
+            &mut self.unconfirmed
+        };
+        *count += 1;
+    }
+}
+
 struct Judge<'c> {
     plan: &'c Plan,
     log: &'c Log,
     batches: &'c [Batch],
+    is_filtered: bool,
     traces: Vec<Trace>,
     verdict: Verdict,
 }
@@ -86,6 +98,7 @@ pub(crate) fn judge(
         plan,
         log,
         batches,
+        is_filtered: deployment.is_filtered(),
         traces: vec![Trace::default(); log.events.len()],
         verdict: Verdict::default(),
     };
@@ -93,42 +106,39 @@ pub(crate) fn judge(
     for (batch, telling) in batches.iter().zip(tellings) {
         judge.batch(batch, telling);
     }
-    judge.missing(deployment, tellings);
+    judge.missing(tellings);
     judge.verdict
 }
 
 impl Judge<'_> {
     fn find(&mut self, class: impl Into<String>, what: impl Into<String>) {
-        self.verdict.findings.push(Finding {
-            class: class.into(),
-            what: what.into(),
-        });
+        // What a filter is to blame for is a class of its own.
+        let behind = if self.is_filtered {
+            " (behind a filter)"
+        } else {
+            ""
+        };
+        let class = class.into() + behind;
+        let what = what.into();
+        self.verdict.findings.push(Finding { class, what });
     }
 
     fn batch(&mut self, batch: &Batch, telling: &Telling) {
-        let suspicions = telling
-            .told
-            .iter()
-            .filter(|told| told.outcome == Outcome::Suspicious)
-            .count();
-        self.verdict.counts.suspicions += suspicions;
-        let wrote = |record: &super::log::Record| record.hostile && batch.overlaps(&record.span);
-        if suspicions > 0 && !self.log.records.iter().any(wrote) {
-            self.verdict.counts.accused += 1;
-            self.find("suspicion, and nobody wrote into that text", "");
+        let is_suspicion = |told: &&Told| told.outcome == Outcome::Suspicious;
+        for suspicion in telling.told.iter().filter(is_suspicion) {
+            self.suspicion(batch, suspicion);
         }
         // Those that say most first: others can stand for several events.
-        let mut told: Vec<&Told> = telling
-            .told
-            .iter()
-            .filter(|told| told.outcome != Outcome::Suspicious)
-            .collect();
+        let told = telling.told.iter().filter(|told| !is_suspicion(told));
+        let mut told: Vec<&Told> = told.collect();
         told.sort_by_key(|told| {
-            std::cmp::Reverse((
-                told.backend_pid.is_some(),
-                told.port.is_some(),
-                told.user.is_some(),
-            ))
+            let Told {
+                backend_pid,
+                port,
+                user,
+                ..
+            } = told;
+            std::cmp::Reverse((backend_pid.is_some(), port.is_some(), user.is_some()))
         });
         let mut free: Vec<bool> = vec![true; self.log.events.len()];
         for told in told {
@@ -136,68 +146,100 @@ impl Judge<'_> {
         }
     }
 
+    /// Somebody wrote into the log, and it is the one who is named.
+    fn suspicion(&mut self, batch: &Batch, told: &Told) {
+        self.verdict.counts.suspicions += 1;
+        let is_of = |record: &Record| {
+            let backend = &self.plan.backends[record.backend];
+            told.host.as_ref().is_none_or(|host| host == backend.host)
+                && told.port.is_none_or(|port| port == backend.port)
+                && told.backend_pid.is_none_or(|pid| pid == backend.pid)
+        };
+        let class = if !self.wrote(batch, |_| true) {
+            "accused: nobody wrote into that text"
+        } else if !self.wrote(batch, is_of) {
+            "accused: somebody who wrote nothing into that text"
+        } else {
+            return;
+        };
+        self.verdict.counts.accused += 1;
+        self.find(class, format!("{told:?}"));
+    }
+
+    /// Did somebody hostile write into the text of this batch?
+    fn wrote(&self, batch: &Batch, who: impl Fn(&Record) -> bool) -> bool {
+        let mut records = self.log.records.iter();
+        records.any(|record| record.hostile && who(record) && batch.overlaps(&record.span))
+    }
+
     fn entry(&mut self, batch: &Batch, told: &Told, free: &mut [bool]) {
-        let mut nearest: Option<(usize, Vec<&'static str>)> = None;
-        for (at, event) in self.log.events.iter().enumerate() {
-            if event.outcome != told.outcome
-                || !event.bearing.iter().any(|span| batch.overlaps(span))
-            {
-                continue;
-            }
-            let mut wrong = differences(told, event, self.plan);
-            let taken_back = event
-                .superseded
-                .as_ref()
-                .is_some_and(|fatal| batch.holds(fatal))
-                && event.bearing.iter().any(|span| batch.holds(span));
-            if taken_back {
-                wrong.push("outcome: it was refused after all");
-            }
-            if !free[at] || told.confirmed && self.traces[at].confirmed >= self.deliveries(event) {
-                wrong.push("told twice");
-            }
-            if nearest
-                .as_ref()
-                .is_none_or(|(_, least)| wrong.len() < least.len())
-            {
-                nearest = Some((at, wrong));
-            }
-        }
-        let is_true = nearest.as_ref().is_some_and(|(_, wrong)| wrong.is_empty());
         let counts = &mut self.verdict.counts;
         *(if told.confirmed {
             &mut counts.confirmed
         } else {
             &mut counts.unconfirmed
         }) += 1;
-        if is_true && let Some((at, _)) = nearest {
-            free[at] = false;
-            let trace = &mut self.traces[at];
-            *(if told.confirmed {
-                &mut trace.confirmed
-            } else {
-                &mut trace.unconfirmed
-            }) += 1;
+        let nearest = self.nearest(batch, told, free);
+        if let Some((at, wrong)) = &nearest
+            && wrong.is_empty()
+        {
+            free[*at] = false;
+            self.traces[*at].add(told);
             if told.attempts > 1 {
-                self.attempts(batch, told, at, free);
+                self.attempts(batch, told, *at, free);
             }
-            return;
+        } else if told.confirmed {
+            self.falsehood(batch, told, nearest);
+        } else {
+            self.verdict.counts.unconfirmed_false += 1;
         }
-        if !told.confirmed {
-            counts.unconfirmed_false += 1;
-            return;
+    }
+
+    fn falsehood(&mut self, batch: &Batch, told: &Told, nearest: Option<(usize, Vec<&str>)>) {
+        self.verdict.counts.false_facts += 1;
+        let mut class = format!("confirmed: {:?} ", told.outcome);
+        match nearest {
+            Some((at, wrong)) if wrong.len() <= 3 => {
+                class.push_str(&wrong.join(", ").replace(", with a wrong", ","));
+                // It is told, if wrongly.
+                self.traces[at].add(told);
+            }
+            _ => class.push_str("that never was"),
         }
-        counts.false_facts += 1;
-        let class = match nearest {
-            None => format!("confirmed: {:?} that never was", told.outcome),
-            Some((_, wrong)) if wrong.len() > 3 => {
-                format!("confirmed: {:?} that never was", told.outcome)
-            }
-            Some((_, wrong)) => {
-                format!("confirmed: {:?}, false {}", told.outcome, wrong.join(" + "))
-            }
-        };
+        if !self.wrote(batch, |_| true) {
+            class.push_str(", of honest clients");
+        }
         self.find(class, format!("{told:?}"));
+    }
+
+    /// The event that fits best, and what of it does not fit.
+    fn nearest(
+        &self,
+        batch: &Batch,
+        told: &Told,
+        free: &[bool],
+    ) -> Option<(usize, Vec<&'static str>)> {
+        let is_here = |event: &Event| event.bearing.iter().any(|span| batch.overlaps(span));
+        let events = self.log.events.iter().enumerate();
+        events
+            .filter(|(_, event)| event.outcome == told.outcome && is_here(event))
+            .map(|(at, event)| {
+                let mut wrong = differences(told, event, self.plan);
+                if event
+                    .superseded
+                    .as_ref()
+                    .is_some_and(|fatal| batch.holds(fatal))
+                    && event.bearing.iter().any(|span| batch.holds(span))
+                {
+                    wrong.push("though it was refused after all");
+                }
+                let enough = self.deliveries(event);
+                if !free[at] || told.confirmed && self.traces[at].confirmed >= enough {
+                    wrong.push("told twice");
+                }
+                (at, wrong)
+            })
+            .min_by_key(|(_, wrong)| wrong.len())
     }
 
     /// Several refusals in one entry: libpq's `sslmode=prefer` tries with TLS, then without.
@@ -254,7 +296,7 @@ impl Judge<'_> {
         bytes.map(of_byte).max().unwrap_or(0)
     }
 
-    fn missing(&mut self, deployment: &Deployment, tellings: &[Telling]) {
+    fn missing(&mut self, tellings: &[Telling]) {
         for (at, event) in self.log.events.iter().enumerate() {
             let trace = self.traces[at];
             let backend = &self.plan.backends[event.backend];
@@ -262,10 +304,7 @@ impl Judge<'_> {
                 self.verdict.counts.logins += 1;
                 self.verdict.counts.logins_unconfirmed += usize::from(trace.confirmed == 0);
             }
-            if !event.required
-                || trace.confirmed + trace.unconfirmed > 0
-                || deployment.is_filtered()
-            {
+            if !event.required || trace.confirmed + trace.unconfirmed > 0 || self.is_filtered {
                 continue;
             }
             let is_excused = self.batches.iter().zip(tellings).any(|(batch, telling)| {
@@ -333,41 +372,47 @@ fn differences(told: &Told, event: &Event, plan: &Plan) -> Vec<&'static str> {
             i128::from(event.time.0) - 2000,
             i128::from(event.time.1) + 2000,
         );
-        check((from..=to).contains(&millis), "time");
+        check((from..=to).contains(&millis), "with a wrong time");
     }
     if let Some(user) = &told.user {
-        check(event.named && is_text(user, &backend.user), "user");
+        check(
+            event.named && is_text(user, &backend.user),
+            "with a wrong user",
+        );
     }
     if let Some(database) = &told.database {
         let has_database = event.named && backend.walsender != Walsender::Physical;
         check(
             has_database && is_text(database, &backend.database),
-            "database",
+            "with a wrong database",
         );
     }
     if let Some(host) = &told.host {
-        check(host == backend.host, "host");
+        check(host == backend.host, "with a wrong host");
     }
     check(
         told.port
             .is_none_or(|port| has_port(backend) && port == backend.port),
-        "port",
+        "with a wrong port",
     );
-    check(told.backend_pid.is_none_or(|pid| pid == backend.pid), "pid");
+    check(
+        told.backend_pid.is_none_or(|pid| pid == backend.pid),
+        "with a wrong pid",
+    );
     if let Some(name) = &told.application_name {
         check(
             is_application(name, backend, plan.version),
-            "application name",
+            "with a wrong application name",
         );
     }
     if let Some(method) = &told.auth_method {
-        check(method == backend.method, "method");
+        check(method == backend.method, "with a wrong method");
     }
     if let Some(identity) = &told.identity {
         let proven = backend.identity.as_ref().unwrap_or(&backend.user);
         check(
             is_text(identity, proven) || Some(identity.as_str()) == backend.principal,
-            "identity",
+            "with a wrong identity",
         );
     }
     check(
@@ -377,11 +422,11 @@ fn differences(told: &Told, event: &Event, plan: &Plan) -> Vec<&'static str> {
             Encryption::Tls => backend.encryption == server::Encryption::Tls,
             Encryption::Gss => backend.encryption == server::Encryption::Gss,
         },
-        "encryption",
+        "with a wrong encryption",
     );
     check(
         !told.replication || backend.walsender != Walsender::No,
-        "replication",
+        "with a wrong replication",
     );
     if let Some(length) = told.session_time {
         let (seconds, millis) = (length.as_secs(), length.subsec_millis());
@@ -396,7 +441,7 @@ fn differences(told: &Told, event: &Event, plan: &Plan) -> Vec<&'static str> {
                 .session
                 .as_ref()
                 .is_some_and(|session| session.contains(&text)),
-            "session time",
+            "with a wrong session time",
         );
     }
     if let Some(reason) = &told.reason {
@@ -405,7 +450,7 @@ fn differences(told: &Told, event: &Event, plan: &Plan) -> Vec<&'static str> {
                 .reason
                 .as_ref()
                 .is_some_and(|truth| is_same(reason, truth)),
-            "reason",
+            "with a wrong reason",
         );
     }
     if let Some(detail) = &told.detail {
@@ -416,7 +461,7 @@ fn differences(told: &Told, event: &Event, plan: &Plan) -> Vec<&'static str> {
                 .unwrap_or_default();
             is_same(detail, truth) || is_same(detail, sentence)
         };
-        check(event.details.iter().any(fits), "detail");
+        check(event.details.iter().any(fits), "with a wrong detail");
     }
     wrong
 }

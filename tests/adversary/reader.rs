@@ -19,6 +19,9 @@ impl Prefix {
     }
 }
 
+/// Are scans and health checks told of as such?
+pub(crate) const TELLS_PROBES: bool = false;
+
 /// What became of a batch.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Telling {

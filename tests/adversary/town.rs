@@ -59,10 +59,13 @@ pub(crate) struct Town<'r> {
     /// How long a step takes at most, in milliseconds.
     pace: u32,
     next_pid: u32,
-    next_port: u16,
+    pub(crate) next_port: u16,
     /// Does PostgreSQL 18 write `connection ready`?
     ready: bool,
 }
+
+/// From here `hostssl` entries only: who comes without TLS has no entry.
+pub(crate) const TLS_ONLY: &str = "10.0.9.7";
 
 pub(crate) const HOSTS: [&str; 6] = [
     "10.0.1.23",
@@ -95,7 +98,7 @@ const DATABASES: [&str; 9] = [
     "my db",
     "db@2",
     "データ",
-    "FATAL:  ",
+    "FATAL",
 ];
 const APPLICATIONS: [&str; 8] = [
     "",
@@ -209,6 +212,7 @@ impl<'r> Town<'r> {
             }
             _ => {}
         }
+        obey_hba(&mut backend);
         backend
     }
 
@@ -403,35 +407,33 @@ impl<'r> Town<'r> {
 
     /// libpq's `sslmode=prefer`: with TLS, then at once without. Or a script that guesses.
     fn retry(&mut self) {
-        let first = Backend {
-            encryption: self.pick(&[Encryption::Tls, Encryption::Plain]),
-            ..self.client()
-        };
-        let mut second = Backend {
-            pid: 0,
-            port: 0,
-            encryption: Encryption::Plain,
-            ..first.clone()
-        };
+        let mut first = self.client();
+        first.encryption = self.pick(&[Encryption::Tls, Encryption::Plain]);
+        obey_hba(&mut first);
+        let template = first.clone();
         let at = self.receive(first);
         self.fail_password(at);
         let fresh = self.client();
-        (second.pid, second.port) = (fresh.pid, fresh.port);
+        let second = Backend {
+            pid: fresh.pid,
+            port: fresh.port,
+            encryption: Encryption::Plain,
+            ..template
+        };
+        let entry = hba("no pg_hba.conf entry for", &second, self.plan.version);
+        let has_entry = second.host != TLS_ONLY;
         let at = self.receive(second);
-        if self.rng.bool() {
+        if has_entry {
             self.fail_password(at);
         } else {
-            let message = hba(
-                "no pg_hba.conf entry for",
-                &self.plan.backends[at],
-                self.plan.version,
-            );
-            self.write(at, Stage::Named, Role::Refused, "FATAL", message);
+            self.write(at, Stage::Named, Role::Refused, "FATAL", entry);
         }
     }
 
     fn no_entry(&mut self) {
         let mut backend = self.client();
+        (backend.host, backend.port) = (TLS_ONLY, self.next_port);
+        backend.encryption = self.pick(&[Encryption::Plain, Encryption::Plain, Encryption::Tls]);
         backend.walsender = self.pick(&[Walsender::No, Walsender::No, Walsender::Physical]);
         let opening = self.pick(&["no pg_hba.conf entry for", "pg_hba.conf rejects"]);
         let message = hba(opening, &backend, self.plan.version);
@@ -633,4 +635,11 @@ pub(crate) fn name(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.retain(|byte| *byte != 0);
     bytes.truncate(LONGEST_NAME);
     bytes
+}
+
+/// Who gets as far as a password from where TLS is asked for has it.
+pub(crate) fn obey_hba(backend: &mut Backend) {
+    if backend.host == TLS_ONLY && backend.encryption == Encryption::Plain {
+        backend.encryption = Encryption::Tls;
+    }
 }
