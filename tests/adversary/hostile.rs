@@ -422,7 +422,7 @@ impl Town<'_> {
             };
             match course {
                 _ if nameless => {
-                    refuse(self, b"no PostgreSQL user name specified in startup packet")
+                    refuse(self, b"no PostgreSQL user name specified in startup packet");
                 }
                 0..3 => self.fail_password(at),
                 3 => refuse(self, &entry),
@@ -668,7 +668,7 @@ impl Town<'_> {
                     }
                 }
                 Disconnection(who) => {
-                    out.extend_from_slice(&super::server::disconnection(whose(who), 1))
+                    out.extend_from_slice(&super::server::disconnection(whose(who), 1));
                 }
                 Received(who) => out.extend_from_slice(&received(whose(who))),
             }

@@ -154,7 +154,11 @@ impl Writing<'_> {
                     login.bearing.push(span.clone());
                     login.time.1 = step.at;
                 }
-                None => self.log.events.push(event),
+                // It was told before the log began, if log_connections says more than this.
+                None => {
+                    event.required = false;
+                    self.log.events.push(event);
+                }
             },
             Role::Refused => {
                 if let Some(login) = seen.login {

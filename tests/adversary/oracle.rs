@@ -360,110 +360,128 @@ impl Batch {
 /// The facts that are told and are not so.
 fn differences(told: &Told, event: &Event, plan: &Plan) -> Vec<&'static str> {
     let backend = &plan.backends[event.backend];
-    let mut wrong = Vec::new();
-    let mut check = |is_true: bool, field| {
-        if !is_true {
-            wrong.push(field);
-        }
-    };
-    if let Some(time) = told.time {
+    let is = |known: Option<&String>, is_true: &dyn Fn(&String) -> bool| known.is_none_or(is_true);
+    let has_database = event.named && backend.walsender != Walsender::Physical;
+    let proven = backend.identity.as_ref().unwrap_or(&backend.user);
+    let checks = [
+        ("with a wrong time", is_time(told, event)),
+        (
+            "with a wrong user",
+            is(told.user.as_ref(), &|user| {
+                event.named && is_text(user, &backend.user)
+            }),
+        ),
+        (
+            "with a wrong database",
+            is(told.database.as_ref(), &|name| {
+                has_database && is_text(name, &backend.database)
+            }),
+        ),
+        (
+            "with a wrong host",
+            is(told.host.as_ref(), &|host| host == backend.host),
+        ),
+        (
+            "with a wrong port",
+            told.port
+                .is_none_or(|port| has_port(backend) && port == backend.port),
+        ),
+        (
+            "with a wrong pid",
+            told.backend_pid.is_none_or(|pid| pid == backend.pid),
+        ),
+        (
+            "with a wrong application name",
+            is(told.application_name.as_ref(), &|name| {
+                is_application(name, backend, plan.version)
+            }),
+        ),
+        (
+            "with a wrong method",
+            is(told.auth_method.as_ref(), &|method| {
+                method == backend.method
+            }),
+        ),
+        (
+            "with a wrong identity",
+            is(told.identity.as_ref(), &|who| {
+                is_text(who, proven) || Some(who.as_str()) == backend.principal
+            }),
+        ),
+        (
+            "with a wrong encryption",
+            is_encryption(told.encryption, backend.encryption),
+        ),
+        (
+            "with a wrong replication",
+            !told.replication || backend.walsender != Walsender::No,
+        ),
+        ("with a wrong session time", is_session_time(told, event)),
+        (
+            "with a wrong reason",
+            is(told.reason.as_ref(), &|told| {
+                event
+                    .reason
+                    .as_ref()
+                    .is_some_and(|truth| is_same(told, truth))
+            }),
+        ),
+        (
+            "with a wrong detail",
+            is(told.detail.as_ref(), &|detail| is_detail(detail, event)),
+        ),
+    ];
+    checks
+        .into_iter()
+        .filter(|(_, is_true)| !is_true)
+        .map(|(what, _)| what)
+        .collect()
+}
+
+fn is_time(told: &Told, event: &Event) -> bool {
+    told.time.is_none_or(|time| {
         let millis = time.unix_timestamp_nanos() / 1_000_000 - i128::from(server::BEGIN) * 1000;
         let (from, to) = (
             i128::from(event.time.0) - 2000,
             i128::from(event.time.1) + 2000,
         );
-        check((from..=to).contains(&millis), "with a wrong time");
+        (from..=to).contains(&millis)
+    })
+}
+
+fn is_encryption(told: Encryption, truth: server::Encryption) -> bool {
+    match told {
+        Encryption::Unknown => true,
+        Encryption::Plain => truth == server::Encryption::Plain,
+        Encryption::Tls => truth == server::Encryption::Tls,
+        Encryption::Gss => truth == server::Encryption::Gss,
     }
-    if let Some(user) = &told.user {
-        check(
-            event.named && is_text(user, &backend.user),
-            "with a wrong user",
-        );
-    }
-    if let Some(database) = &told.database {
-        let has_database = event.named && backend.walsender != Walsender::Physical;
-        check(
-            has_database && is_text(database, &backend.database),
-            "with a wrong database",
-        );
-    }
-    if let Some(host) = &told.host {
-        check(host == backend.host, "with a wrong host");
-    }
-    check(
-        told.port
-            .is_none_or(|port| has_port(backend) && port == backend.port),
-        "with a wrong port",
-    );
-    check(
-        told.backend_pid.is_none_or(|pid| pid == backend.pid),
-        "with a wrong pid",
-    );
-    if let Some(name) = &told.application_name {
-        check(
-            is_application(name, backend, plan.version),
-            "with a wrong application name",
-        );
-    }
-    if let Some(method) = &told.auth_method {
-        check(method == backend.method, "with a wrong method");
-    }
-    if let Some(identity) = &told.identity {
-        let proven = backend.identity.as_ref().unwrap_or(&backend.user);
-        check(
-            is_text(identity, proven) || Some(identity.as_str()) == backend.principal,
-            "with a wrong identity",
-        );
-    }
-    check(
-        match told.encryption {
-            Encryption::Unknown => true,
-            Encryption::Plain => backend.encryption == server::Encryption::Plain,
-            Encryption::Tls => backend.encryption == server::Encryption::Tls,
-            Encryption::Gss => backend.encryption == server::Encryption::Gss,
-        },
-        "with a wrong encryption",
-    );
-    check(
-        !told.replication || backend.walsender != Walsender::No,
-        "with a wrong replication",
-    );
-    if let Some(length) = told.session_time {
+}
+
+fn is_session_time(told: &Told, event: &Event) -> bool {
+    told.session_time.is_none_or(|length| {
         let (seconds, millis) = (length.as_secs(), length.subsec_millis());
+        let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
         let text = format!(
-            " time: {}:{:02}:{:02}.{millis:03} ",
-            seconds / 3600,
-            seconds / 60 % 60,
+            " time: {hours}:{minutes:02}:{:02}.{millis:03} ",
             seconds % 60
         );
-        check(
-            event
-                .session
-                .as_ref()
-                .is_some_and(|session| session.contains(&text)),
-            "with a wrong session time",
-        );
-    }
-    if let Some(reason) = &told.reason {
-        check(
-            event
-                .reason
-                .as_ref()
-                .is_some_and(|truth| is_same(reason, truth)),
-            "with a wrong reason",
-        );
-    }
-    if let Some(detail) = &told.detail {
-        let fits = |truth: &String| {
-            let sentence = truth
-                .split("\nConnection matched")
-                .next()
-                .unwrap_or_default();
-            is_same(detail, truth) || is_same(detail, sentence)
-        };
-        check(event.details.iter().any(fits), "with a wrong detail");
-    }
-    wrong
+        event
+            .session
+            .as_ref()
+            .is_some_and(|session| session.contains(&text))
+    })
+}
+
+/// All of the DETAIL, or what of it is not the line of `pg_hba.conf`.
+fn is_detail(told: &str, event: &Event) -> bool {
+    event.details.iter().any(|truth| {
+        let sentence = truth
+            .split("\nConnection matched")
+            .next()
+            .unwrap_or_default();
+        is_same(told, truth) || is_same(told, sentence)
+    })
 }
 
 fn is_text(told: &str, bytes: &[u8]) -> bool {

@@ -1,6 +1,7 @@
 //! A PostgreSQL server, 12 to 18, as far as its log shows it: what it writes in front of a line
 //! (`log_line_prefix` in `elog.c`), and how.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::ops::Range;
 
@@ -154,9 +155,8 @@ impl Moment<'_> {
                 let (second, milli) = (BEGIN + i64::from(self.at / 1000), self.at % 1000);
                 write!(out, "{second}.{milli:03}").unwrap();
             }
-            'h' => out.extend_from_slice(backend.host.as_bytes()),
             'r' if has_port(backend) => write!(out, "{}({})", backend.host, backend.port).unwrap(),
-            'r' => out.extend_from_slice(backend.host.as_bytes()),
+            'r' | 'h' => out.extend_from_slice(backend.host.as_bytes()),
             'u' if has_client => out.extend_from_slice(self.name(&backend.user)),
             'd' if has_client => out.extend_from_slice(self.name(self.database())),
             'a' if has_client => out.extend_from_slice(self.application_name()),
@@ -242,7 +242,7 @@ pub(crate) fn clean(name: &[u8], version: u8) -> String {
     for byte in name {
         match byte {
             b' '..=b'~' => clean.push(char::from(*byte)),
-            byte if version >= 16 => clean.push_str(&format!("\\x{byte:02x}")),
+            byte if version >= 16 => write!(clean, "\\x{byte:02x}").unwrap(),
             _ => clean.push('?'),
         }
     }
@@ -318,14 +318,16 @@ pub(crate) fn behind_names(backend: &Backend, version: u8) -> String {
         let yes = |yes| if yes { "yes" } else { "no" };
         let authenticated = yes(backend.principal.is_some());
         let encrypted = yes(backend.encryption == Encryption::Gss);
-        text.push_str(&format!(
+        write!(
+            text,
             " GSS (authenticated={authenticated}, encrypted={encrypted}"
-        ));
+        )
+        .unwrap();
         if version >= 16 {
             text.push_str(", delegated_credentials=no");
         }
         if let Some(principal) = backend.principal {
-            text.push_str(&format!(", principal={principal}"));
+            write!(text, ", principal={principal}").unwrap();
         }
         text.push(')');
     }

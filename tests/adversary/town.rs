@@ -56,8 +56,8 @@ pub(crate) struct Town<'r> {
     pub(crate) chain: usize,
     /// Where the chain is in time.
     pub(crate) now: u32,
-    /// How long a step takes at most, in milliseconds.
-    pace: u32,
+    /// How long a step takes at most, in milliseconds: of a login, and of a session.
+    pub(crate) pace: (u32, u32),
     next_pid: u32,
     pub(crate) next_port: u16,
     /// Does PostgreSQL 18 write `connection ready`?
@@ -116,7 +116,7 @@ impl<'r> Town<'r> {
         let version = rng.u8(12..=18);
         let (ready, next_pid) = (rng.bool(), [1, 7, 95, 4242, 31_999][rng.usize(..5)]);
         let next_port = [1, 95, 40001, 50_000][rng.usize(..4)];
-        let pace = [2, 30, 400, 2500][rng.usize(..4)];
+        let pace = [(2, 2), (30, 30), (400, 400), (8, 2000), (2500, 2500)][rng.usize(..5)];
         Self {
             rng,
             plan: Plan {
@@ -222,7 +222,13 @@ impl<'r> Town<'r> {
     }
 
     pub(crate) fn step(&mut self, backend: usize, stage: Stage, role: Role, lines: Vec<Line>) {
-        self.now += self.rng.u32(0..=self.pace);
+        let (of_login, of_session) = self.pace;
+        let pace = if stage == Stage::Established {
+            of_session
+        } else {
+            of_login
+        };
+        self.now += self.rng.u32(0..=pace);
         let hostile = self.plan.backends[backend].hostile && stage != Stage::Nameless;
         self.plan.steps.push(Step {
             chain: self.chain,
@@ -300,9 +306,13 @@ impl<'r> Town<'r> {
                 "terminating connection due to idle-session timeout",
                 "connection to client lost",
                 "invalid frontend message type 33",
-                "invalid standby message type \"x\"",
                 "terminating connection because protocol synchronization was lost",
             ]);
+            // A walsender's own, which is in no list of those that end sessions.
+            let message = match self.plan.backends[at].walsender {
+                Walsender::No => message,
+                _ => "invalid standby message type \"x\"",
+            };
             self.write(at, Stage::Established, Role::Other, "FATAL", message);
         }
         self.leave(at);
@@ -374,7 +384,8 @@ impl<'r> Town<'r> {
     pub(crate) fn fail_password(&mut self, at: usize) {
         let version = self.plan.version;
         let user = self.plan.backends[at].user.clone();
-        let because: [&[u8]; 3] = match self.rng.u32(..4) {
+        // A role is what it is, each time.
+        let because: [&[u8]; 3] = match user.first().map_or(3, |byte| byte % 4) {
             0 => [b"Role \"", &user, b"\" does not exist.\n"],
             1 => [b"User \"", &user, b"\" has an expired password.\n"],
             2 => [b"Password does not match for user \"", &user, b"\".\n"],
@@ -583,7 +594,7 @@ impl<'r> Town<'r> {
         let mut backend = self.client();
         backend.encryption = Encryption::Tls;
         (backend.method, backend.identity) =
-            ("cert", Some(br#"CN=cert_user,O=ACME\, Inc.,C=US"#.to_vec()));
+            ("cert", Some(br"CN=cert_user,O=ACME\, Inc.,C=US".to_vec()));
         let at = self.let_in(backend);
         self.establish(at);
         self.work_and_leave(at);
