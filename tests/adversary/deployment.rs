@@ -25,7 +25,7 @@ pub(crate) enum Cut {
     Head,
     /// At a line that begins with a time.
     Time,
-    /// At each line.
+    /// At each line that a tab does not lead.
     Line,
     /// At each record: the agent knows what no agent can.
     Record,
@@ -181,7 +181,7 @@ impl Deployment {
         let begins: Vec<usize> = match self.cut {
             Cut::Record => log.records.iter().map(|record| record.span.start).collect(),
             Cut::Line => lines(&log.text)
-                .filter(|at| !log.text[*at..].starts_with('\n'))
+                .filter(|at| !log.text[*at..].starts_with(['\n', '\t']))
                 .collect(),
             Cut::Time => lines(&log.text)
                 .filter(|at| behind_time(&log.text.as_bytes()[*at..]).is_some())

@@ -148,18 +148,17 @@ impl Writing<'_> {
                 seen.login = Some(self.log.events.len());
                 self.log.events.push(event);
             }
-            Role::Ready => match seen.login {
-                Some(login) => {
+            Role::Ready => {
+                if let Some(login) = seen.login {
                     let login = &mut self.log.events[login];
                     login.bearing.push(span.clone());
                     login.time.1 = step.at;
-                }
-                // It was told before the log began, if log_connections says more than this.
-                None => {
+                } else {
+                    // It was told before the log began.
                     event.required = false;
                     self.log.events.push(event);
                 }
-            },
+            }
             Role::Refused => {
                 if let Some(login) = seen.login {
                     let login = &mut self.log.events[login];
