@@ -87,11 +87,7 @@ impl Case {
         let mut events = Vec::new();
         let tell = |batch: &Batch| {
             events.clear();
-            // CloudWatch has the line feed at a log event's end cut off.
-            events.extend(batch.events.iter().map(|event| {
-                let text = &log.text[event.clone()];
-                text.strip_suffix('\n').unwrap_or(text)
-            }));
+            events.extend(batch.events.iter().map(|event| &log.text[event.clone()]));
             let events: &[&str] = &events;
             tell(
                 &mut memories[batch.process],

@@ -71,7 +71,7 @@ pub(crate) enum Encryption {
     Gss,
 }
 
-/// What a process with this `memory` tells of a batch. `filtered`: a subscription filter may hold
+/// What a process with this `memory` tells of a batch; each log event ends in its line feed. `filtered`: a subscription filter may hold
 /// log events back.
 pub(crate) fn tell(
     memory: &mut Memory,
