@@ -2,9 +2,9 @@
 //! a log, against the reader. The emulated server knows the truth.
 //!
 //! ```text
-//! town, hostile ──▶ log ──▶ deployment ──▶ reader ──▶ oracle
-//! who connects      text    cuts, batches,  what is    false? hidden?
-//!                   truth   processes       told       accused?
+//! town: everyday, hostile ──▶ log ──▶ deployment ──▶ reader ──▶ oracle
+//! who connects                text    cuts, batches,  what is    false? hidden?
+//! (server, pieces)            truth   processes       told       accused? (facts)
 //! ```
 //!
 //! For as long as one likes:
@@ -27,6 +27,10 @@
 mod case;
 #[path = "adversary/deployment.rs"]
 mod deployment;
+#[path = "adversary/everyday.rs"]
+mod everyday;
+#[path = "adversary/facts.rs"]
+mod facts;
 #[path = "adversary/honest.rs"]
 mod honest;
 #[path = "adversary/hostile.rs"]
@@ -35,6 +39,8 @@ mod hostile;
 mod log;
 #[path = "adversary/oracle.rs"]
 mod oracle;
+#[path = "adversary/pieces.rs"]
+mod pieces;
 #[path = "adversary/reader.rs"]
 mod reader;
 #[path = "adversary/search.rs"]
