@@ -1,0 +1,149 @@
+//! The one place that knows the reader's interface: log events in, what is told out.
+
+use aurora_connection_audit::postgres::{Announced, LogLinePrefix, read};
+use aurora_connection_audit::sessions::{self, Connection};
+use std::time::Duration;
+use time::OffsetDateTime;
+
+/// What one process knows of the log from the batches it was given.
+#[derive(Default)]
+pub(crate) struct Memory(Announced);
+
+/// A compiled `log_line_prefix`.
+pub(crate) struct Prefix(LogLinePrefix);
+
+impl Prefix {
+    /// `None`: the reader refuses such a setting.
+    pub(crate) fn compile(setting: &str) -> Option<Self> {
+        LogLinePrefix::compile(setting).ok().map(Self)
+    }
+}
+
+/// Are scans and health checks told of as such?
+pub(crate) const TELLS_PROBES: bool = false;
+
+/// What became of a batch.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Telling {
+    pub(crate) told: Vec<Told>,
+    /// Lines that look like connections and that the prefix cannot read.
+    pub(crate) unparsed: usize,
+}
+
+/// An entry of the message. `None` is not known.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    pub(crate) outcome: Outcome,
+    pub(crate) confirmed: bool,
+    pub(crate) time: Option<OffsetDateTime>,
+    pub(crate) user: Option<String>,
+    pub(crate) database: Option<String>,
+    pub(crate) host: Option<String>,
+    pub(crate) port: Option<u16>,
+    pub(crate) backend_pid: Option<u32>,
+    pub(crate) application_name: Option<String>,
+    pub(crate) auth_method: Option<String>,
+    pub(crate) identity: Option<String>,
+    pub(crate) encryption: Encryption,
+    pub(crate) replication: bool,
+    pub(crate) session_time: Option<Duration>,
+    pub(crate) reason: Option<String>,
+    pub(crate) detail: Option<String>,
+    pub(crate) attempts: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Outcome {
+    Authorized,
+    Rejected,
+    Disconnected,
+    /// Somebody who is no client at all: a scan, a health check.
+    Probed,
+    Suspicious,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    /// Not known, or told as what the log says and a client may have imitated.
+    Unknown,
+    Plain,
+    Tls,
+    Gss,
+}
+
+/// What a process with this `memory` tells of a batch; each log event ends in its line feed. `filtered`: a subscription filter may hold
+/// log events back.
+pub(crate) fn tell(
+    memory: &mut Memory,
+    prefix: &Prefix,
+    _filtered: bool,
+    log_events: &[&str],
+) -> Telling {
+    let text = text(log_events);
+    let reading = read(&text, &prefix.0, &mut memory.0);
+    let unparsed = reading.counts.unparsed;
+    let connections = sessions::join(reading.events);
+    Telling {
+        told: connections.into_iter().map(told).collect(),
+        unparsed,
+    }
+}
+
+/// As `cloudwatch` joins the log events of a batch.
+fn text(log_events: &[&str]) -> String {
+    let mut text = String::with_capacity(log_events.iter().map(|event| event.len() + 1).sum());
+    for event in log_events {
+        text.push_str(event);
+        if !event.ends_with('\n') {
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn told(connection: Connection<'_>) -> Told {
+    use aurora_connection_audit::postgres::connection::Encryption as Logged;
+    Told {
+        outcome: match connection.outcome {
+            sessions::Outcome::Authorized => Outcome::Authorized,
+            sessions::Outcome::Rejected => Outcome::Rejected,
+            sessions::Outcome::Disconnected => Outcome::Disconnected,
+            sessions::Outcome::Suspicious => Outcome::Suspicious,
+        },
+        confirmed: connection.confirmed,
+        time: connection.time,
+        user: connection.user.map(Into::into),
+        database: connection.database.map(Into::into),
+        host: connection.host.map(Into::into),
+        port: connection.port,
+        backend_pid: connection.backend_pid,
+        application_name: connection.application_name.map(Into::into),
+        auth_method: connection.auth_method.map(Into::into),
+        identity: connection.identity.map(Into::into),
+        encryption: match connection.encryption {
+            Logged::Unknown | Logged::TlsAsLogged(_) => Encryption::Unknown,
+            Logged::Plain => Encryption::Plain,
+            Logged::Tls(_) => Encryption::Tls,
+            Logged::Gss => Encryption::Gss,
+        },
+        replication: connection.replication,
+        session_time: connection.session_time,
+        reason: connection.reason.map(Into::into),
+        detail: connection.detail.map(Into::into),
+        attempts: connection.attempts,
+    }
+}
+
+impl Told {
+    /// What is known, in one line.
+    pub(crate) fn line(&self) -> String {
+        let all = format!("{self:?}");
+        let known = all.trim_start_matches("Told { ").trim_end_matches(" }");
+        known
+            .replace("Some(", "(")
+            .split(", ")
+            .filter(|field| !field.ends_with(": None") && !field.ends_with(": Unknown"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
