@@ -1,7 +1,7 @@
 //! The one place that knows the reader's interface: log events in, what is told out.
 
 use aurora_connection_audit::postgres::{Announced, LogLinePrefix, read};
-use aurora_connection_audit::sessions::{self, Connection};
+use aurora_connection_audit::sessions::{self, Connection, Sessions};
 use std::time::Duration;
 use time::OffsetDateTime;
 
@@ -20,7 +20,7 @@ impl Prefix {
 }
 
 /// Are scans and health checks told of as such?
-pub(crate) const TELLS_PROBES: bool = false;
+pub(crate) const TELLS_PROBES: bool = true;
 
 /// What became of a batch.
 #[derive(Debug, Default, Clone)]
@@ -76,17 +76,21 @@ pub(crate) enum Encryption {
 pub(crate) fn tell(
     memory: &mut Memory,
     prefix: &Prefix,
-    _filtered: bool,
+    filtered: bool,
     log_events: &[&str],
 ) -> Telling {
-    let text = text(log_events);
-    let reading = read(&text, &prefix.0, &mut memory.0);
-    let unparsed = reading.counts.unparsed;
-    let connections = sessions::join(reading.events);
-    Telling {
-        told: connections.into_iter().map(told).collect(),
-        unparsed,
+    let whole = text(log_events);
+    let texts = if filtered { log_events } else { &[whole.as_str()] };
+    let mut evidence = memory.0.text_of("");
+    let mut telling = Telling::default();
+    let mut joined = Sessions::default();
+    for text in texts {
+        let reading = read(*text, &prefix.0, &mut evidence);
+        telling.unparsed += reading.counts.unparsed;
+        reading.events.into_iter().for_each(|event| joined.add(event));
     }
+    telling.told = joined.connections.into_iter().map(told).collect();
+    telling
 }
 
 /// As `cloudwatch` joins the log events of a batch.
@@ -102,33 +106,36 @@ fn text(log_events: &[&str]) -> String {
 }
 
 fn told(connection: Connection<'_>) -> Told {
-    use aurora_connection_audit::postgres::connection::Encryption as Logged;
+    use aurora_connection_audit::postgres::event::Encryption as Logged;
+    let confirmed = connection.confirmed();
+    let facts = connection.facts;
     Told {
         outcome: match connection.outcome {
             sessions::Outcome::Authorized => Outcome::Authorized,
             sessions::Outcome::Rejected => Outcome::Rejected,
             sessions::Outcome::Disconnected => Outcome::Disconnected,
+            sessions::Outcome::Probed => Outcome::Probed,
             sessions::Outcome::Suspicious => Outcome::Suspicious,
         },
-        confirmed: connection.confirmed,
-        time: connection.time,
-        user: connection.user.map(Into::into),
-        database: connection.database.map(Into::into),
-        host: connection.host.map(Into::into),
-        port: connection.port,
-        backend_pid: connection.backend_pid,
-        application_name: connection.application_name.map(Into::into),
-        auth_method: connection.auth_method.map(Into::into),
-        identity: connection.identity.map(Into::into),
-        encryption: match connection.encryption {
-            Logged::Unknown | Logged::TlsAsLogged(_) => Encryption::Unknown,
+        confirmed,
+        time: facts.time,
+        user: facts.user.map(Into::into),
+        database: facts.database.map(Into::into),
+        host: facts.host.map(Into::into),
+        port: facts.port,
+        backend_pid: facts.backend_pid,
+        application_name: facts.application_name.map(Into::into),
+        auth_method: facts.auth_method.map(Into::into),
+        identity: facts.identity.map(Into::into),
+        encryption: match facts.encryption {
+            Logged::Unknown | Logged::TlsAsLogged(_) | Logged::GssAsLogged => Encryption::Unknown,
             Logged::Plain => Encryption::Plain,
             Logged::Tls(_) => Encryption::Tls,
             Logged::Gss => Encryption::Gss,
         },
-        replication: connection.replication,
-        session_time: connection.session_time,
-        reason: connection.reason.map(Into::into),
+        replication: facts.replication,
+        session_time: facts.session_time,
+        reason: facts.reason.map(Into::into),
         detail: connection.detail.map(Into::into),
         attempts: connection.attempts,
     }
