@@ -310,10 +310,9 @@ impl Judge<'_> {
             }
             let is_excused = self.batches.iter().zip(tellings).any(|(batch, telling)| {
                 let is_here = event.bearing.iter().any(|span| batch.overlaps(span));
-                let suspects = telling
-                    .told
-                    .iter()
-                    .any(|told| told.outcome == Outcome::Suspicious);
+                let suspects = telling.told.iter().any(|told| {
+                    told.outcome == Outcome::Suspicious || is_claim_of(told, event, backend)
+                });
                 is_here && (suspects || telling.unparsed > 0)
             });
             if is_excused {
@@ -333,6 +332,14 @@ impl Judge<'_> {
             });
         }
     }
+}
+
+/// Is this told as what the client may have done, with facts that are said not to be certain?
+fn is_claim_of(told: &Told, event: &Event, backend: &server::Backend) -> bool {
+    let of_client = told.host.as_deref() == Some(backend.host) && told.port == Some(backend.port);
+    !told.confirmed
+        && told.outcome == event.outcome
+        && (of_client || told.backend_pid == Some(backend.pid))
 }
 
 impl Batch {
