@@ -11,7 +11,7 @@ use crate::cloudwatch::{self, LogBatch, SubscriptionPayload};
 use crate::config::Settings;
 use crate::delivered::{Delivered, Key};
 use crate::error::Error;
-use crate::postgres::{self, Announced, LineCounts, Text};
+use crate::postgres::{self, Announced, Begins, Behind, LineCounts, Text};
 use crate::routing::{DEFAULT_CHANNEL, Route};
 use crate::sessions::{Connection, Outcome, Sessions};
 use crate::slack::message::{self, Batch, Place};
@@ -315,6 +315,14 @@ fn pieces(batch: &LogBatch, filtered: bool) -> Vec<(usize, Text<'_>)> {
     let ends = starts.clone().skip(1).chain([batch.text.len()]);
     starts
         .zip(ends)
-        .filter_map(|(start, end)| Some((start, Text::from(batch.text.get(start..end)?))))
+        .filter_map(|(start, end)| Some((start, alone(batch.text.get(start..end)?))))
         .collect()
+}
+
+fn alone(text: &str) -> Text<'_> {
+    Text {
+        text,
+        begins: Begins::Anywhere,
+        behind: Behind::Unknown,
+    }
 }

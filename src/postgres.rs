@@ -57,4 +57,4 @@ mod verdict;
 
 pub use evidence::{Announced, Evidence};
 pub use prefix::{DEFAULT_LOG_LINE_PREFIX, LogLinePrefix, PrefixError};
-pub use read::{Begins, LineCounts, Reading, Text, read};
+pub use read::{Begins, Behind, LineCounts, Reading, Text, read};

@@ -182,9 +182,18 @@ impl<'a> Sessions<'a> {
         self.connections.push(entry);
     }
 
-    /// The client was let in, and then turned away.
+    /// The client was let in, and then turned away. A refusal that is only claimed takes nothing
+    /// back: both are told, and neither is certain.
     fn refuse(&mut self, progress: &mut Progress<'a>, event: ConnectionEvent<'a>) {
         let mut refused = connection(event);
+        let entry = progress.entry.and_then(|at| self.connections.get_mut(at));
+        if refused.standing == Standing::Claimed {
+            if let Some(entry) = entry {
+                entry.standing = entry.standing.min(Standing::OfItsBackend);
+            }
+            self.connections.push(refused);
+            return;
+        }
         refused.facts = self.known(progress, refused.facts);
         let entry = progress.entry.and_then(|at| self.connections.get_mut(at));
         if let Some(entry) = entry {

@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use aurora_connection_audit::postgres::event::{Kind, Standing};
-use aurora_connection_audit::postgres::{Announced, LogLinePrefix, read};
+use aurora_connection_audit::postgres::{Announced, Behind, LogLinePrefix, Text, read};
 
 #[path = "support/truth.rs"]
 mod truth;
@@ -161,7 +161,14 @@ fn read_in_batches(
         let texts = if filtered { batch } else { &[whole.as_str()][..] };
         let events = texts
             .iter()
-            .flat_map(|text| read(*text, &log.prefix, &mut evidence).events);
+            .flat_map(|text| {
+                let behind = if filtered { Behind::Unknown } else { Behind::Another };
+                let text = Text {
+                    behind,
+                    ..Text::from(*text)
+                };
+                read(text, &log.prefix, &mut evidence).events
+            });
         for event in &events.collect::<Vec<_>>() {
             count.suspicious += usize::from(event.kind == Kind::Suspicious);
             if !is_compared(event) {

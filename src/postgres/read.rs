@@ -25,8 +25,19 @@ pub struct Text<'a> {
     pub text: &'a str,
     /// Where in the log it begins.
     pub begins: Begins,
-    /// Is there more to come, which can be read together with the last lines of this text?
-    pub goes_on: bool,
+    /// What stands behind it in the log.
+    pub behind: Behind,
+}
+
+/// What stands behind a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    /// What another text holds, if any does.
+    Another,
+    /// More, which can be read together with the last lines of this text.
+    More,
+    /// Nothing is known of it: a filter has taken the text out of its log.
+    Unknown,
 }
 
 /// Where in a log a text begins.
@@ -45,7 +56,7 @@ impl<'a> From<&'a str> for Text<'a> {
         Text {
             text,
             begins: Begins::Anywhere,
-            goes_on: false,
+            behind: Behind::Another,
         }
     }
 }
@@ -118,7 +129,7 @@ pub fn read<'a>(
 
 struct Reader<'a, 'r, 'm> {
     text: &'a str,
-    goes_on: bool,
+    behind: Behind,
     prefix: &'r LogLinePrefix,
     evidence: &'r mut Evidence<'m>,
     /// How many bytes of the text a byte of a name takes up at most.
@@ -155,18 +166,15 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         Text {
             text,
             begins,
-            goes_on,
+            behind,
         }: Text<'a>,
         prefix: &'r LogLinePrefix,
         evidence: &'r mut Evidence<'m>,
     ) -> Self {
-        let events = match goes_on {
-            true => Vec::new(),
-            false => Vec::with_capacity((text.len() / COMMON_LINE).min(COMMON_BATCH)),
-        };
+        let events = Vec::with_capacity((text.len() / COMMON_LINE).min(COMMON_BATCH));
         let mut reader = Self {
             text,
-            goes_on,
+            behind,
             prefix,
             evidence,
             widest: name::widest(text),
@@ -245,14 +253,17 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             .prefix
             .readings(self.text, self.at, head, self.widest);
         let names_end = readings.names_end;
-        if self.goes_on && names_end + AHEAD > self.text.len() {
+        if self.needs_more(names_end) {
             return false;
         }
         let Some((judgement, is_only)) = self.judge(&readings) else {
-            self.unread(names_end);
+            let is_rest = self.at < self.rest_until.max(self.doubt) && self.rest_of_record();
+            if !is_rest {
+                self.unread(names_end);
+            }
             return true;
         };
-        if self.goes_on && judgement.end + AHEAD > self.text.len() {
+        if self.needs_more(judgement.end) {
             return false;
         }
         let is_whole = names_end < self.text.len();
@@ -265,35 +276,34 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         self.reading.counts.records += 1;
         self.reading.counts.continuations += self.feeds(judgement.line.message, end);
         self.last = Some(judgement.line.prefix);
+        if start < self.rest_until && !matches!(judgement.said, Said::Event(_)) {
+            self.claim_rest(end);
+        }
         self.note(judgement, standing);
         self.at = (end + 1).max(start + 1);
         true
     }
 
+    /// Must more of the log be there to judge what ends at `end`?
+    fn needs_more(&self, end: usize) -> bool {
+        self.behind == Behind::More && end + AHEAD > self.text.len()
+    }
+
     /// The reading of a record that its message, earlier lines of its backend and the text behind it
     /// leave, and whether it is the only one, or says what all of them share.
     fn judge(&mut self, readings: &Readings<'a>) -> Option<(Judgement<'a>, bool)> {
-        let mut contradiction = None;
-        let mut possible = Vec::new();
-        let mut first = None;
-        for line in readings.iter().filter(|line| line.prefix.fit_together()) {
-            let judgement = self.judgement(line);
-            if judgement.said == Said::Contradiction {
-                contradiction.get_or_insert(judgement);
-            } else if first.is_none() {
-                first = Some(judgement);
-            } else {
-                possible.push(judgement);
-            }
+        let mut possible = readings
+            .iter()
+            .filter(|line| line.prefix.fit_together())
+            .map(|line| self.judgement(line))
+            .filter(Judgement::is_possible);
+        let first = possible.next()?;
+        let mut others: Vec<_> = possible.collect();
+        if others.is_empty() {
+            return Some((first, true));
         }
-        match first {
-            None => contradiction.map(|judgement| (judgement, true)),
-            Some(first) if possible.is_empty() => Some((first, true)),
-            Some(first) => {
-                possible.push(first);
-                self.choose(possible, readings.names_end)
-            }
-        }
+        others.push(first);
+        self.choose(others, readings.names_end)
     }
 
     fn judgement(&self, line: &LogLine<'a>) -> Judgement<'a> {
@@ -326,6 +336,10 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                     )
             });
         }
+        keep_if_any(&mut possible, |judgement| self.is_of_sql(judgement));
+        keep_if_any(&mut possible, |judgement| {
+            judgement.said != Said::Contradiction || judgement.end + 1 >= self.text.len()
+        });
         if possible.iter().any(|one| Some(one.end) != possible.first().map(|one| one.end)) {
             keep_if_any(&mut possible, |judgement| {
                 self.goes_on_behind(judgement.end, names_end)
@@ -347,6 +361,25 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         Some((chosen, false))
     }
 
+    /// Has a session written the record by SQL? PostgreSQL then tells where, on the next line.
+    fn is_of_sql(&self, judgement: &Judgement<'a>) -> bool {
+        let is_report = matches!(judgement.line.severity, Severity::Log | Severity::Other);
+        let at = judgement.end + 1;
+        let behind = self.text.get(at..).filter(|_| is_report);
+        let Some(head) = behind.and_then(|rest| self.prefix.head(rest)) else {
+            return false;
+        };
+        let readings = self.prefix.readings(self.text, at, &head, self.widest);
+        let (mine, mut next) = (&judgement.line.prefix, readings.iter());
+        next.any(|next| {
+            let is_from_sql = matches!(next.severity, Severity::FromSql | Severity::Detail);
+            let next = &next.prefix;
+            is_from_sql
+                && is_same_backend(mine, next)
+                && (mine.user, mine.database) == (next.user, next.database)
+        })
+    }
+
     /// Can PostgreSQL have written what stands behind a record that ends at `end`, as far as `until`?
     fn goes_on_behind(&self, end: usize, until: usize) -> bool {
         let at = end + 1;
@@ -361,7 +394,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             .iter()
             .filter(|line| line.prefix.fit_together())
             .map(|line| self.judgement(line))
-            .filter(|judgement| judgement.said != Said::Contradiction)
+            .filter(Judgement::is_possible)
             .map(|judgement| judgement.end)
             .collect();
         ends.dedup();
@@ -369,20 +402,23 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             || ends.into_iter().any(|end| self.goes_on_behind(end, until))
     }
 
-    /// The rest of a record that begins at `at`, a line that begins as no prefix does, inside one of
-    /// the record's names.
-    fn rest_at(&self, at: usize) -> Option<LogLine<'a>> {
-        let rests = [Name::User, Name::Database].map(|name| {
+    /// The rest of a record at `at`, if the line there begins inside one of the record's names: of
+    /// several readings the one whose message repeats the most names, or the shortest.
+    fn rest_at(&self, at: usize) -> Option<Judgement<'a>> {
+        let mut possible = Vec::new();
+        for name in [Name::User, Name::Database] {
             let rests = self.prefix.rests(self.text, at, name, self.widest);
-            let mut possible = rests.iter().filter(|line| {
-                self.may_end(line, name) && !self.begins_between(at, line.message)
-            });
-            let mut line = *possible.next()?;
-            line.prefix.user.take_if(|_| name == Name::User);
-            line.prefix.database.take_if(|_| name == Name::Database);
-            Some(line)
-        });
-        rests.into_iter().flatten().min_by_key(|line| line.message)
+            for line in rests.iter().filter(|line| self.may_end(line, name)) {
+                let mut line = *line;
+                line.prefix.user.take_if(|_| name == Name::User);
+                line.prefix.database.take_if(|_| name == Name::Database);
+                if !self.begins_between(at, line.message) {
+                    possible.push(self.judgement(&line));
+                }
+            }
+        }
+        possible.retain(Judgement::is_possible);
+        verdict::of_different_lengths(possible).map(|(judgement, _)| judgement)
     }
 
     /// Does a line between `from` and `to` begin as the prefix does?
@@ -396,27 +432,36 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
 
     /// Reads the rest of a record whose beginning is in another text, or is in doubt.
     fn rest_of_record(&mut self) -> bool {
-        let Some(line) = self.rest_at(self.at) else {
+        let Some(judgement) = self.rest_at(self.at) else {
             return false;
         };
-        let judgement = self.judgement(&line);
-        if self.goes_on && judgement.end + AHEAD > self.text.len() {
-            return false;
-        }
         self.settle(Some(&judgement));
         self.reading.counts.continuations += 1 + self.feeds(self.at, judgement.end);
-        let end = judgement.end;
-        if let Said::Event(report) = judgement.said
+        let start = std::mem::replace(&mut self.at, judgement.end + 1);
+        self.claim(judgement, start);
+        true
+    }
+
+    /// A record that says nothing may be the rest of another that does, up to the same `end`.
+    fn claim_rest(&mut self, end: usize) {
+        let rest = self.rest_at(self.at);
+        if let Some(rest) = rest.filter(|rest| rest.end == end) {
+            self.claim(rest, self.at);
+        }
+    }
+
+    /// Tells what the rest of a record says.
+    fn claim(&mut self, rest: Judgement<'a>, start: usize) {
+        if let Said::Event(report) = rest.said
             && matches!(
                 report.kind,
                 Kind::Rejected | Kind::Authorized | Kind::Disconnected
             )
         {
-            let event = self.event(report, &line.prefix, Standing::Claimed);
+            let mut event = self.event(report, &rest.line.prefix, Standing::Claimed);
+            event.offset = start;
             self.push(event);
         }
-        self.at = end + 1;
-        true
     }
 
     /// A line that begins as a record does and cannot be read as one.
@@ -485,6 +530,9 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             }
             Kind::Ready => {
                 if let Some(is_proven) = self.is_news(client) {
+                    if !is_proven {
+                        event.standing = Standing::Claimed;
+                    }
                     self.await_next(event, prefix, is_proven, before);
                 }
             }
@@ -627,7 +675,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             _ => {}
         }
         let mut event = held.event;
-        if next.is_none() && !held.is_proven {
+        let is_proven = held.is_proven && self.behind != Behind::Unknown;
+        if next.is_none() && !is_proven {
             event.standing = event.standing.min(Standing::OfItsBackend);
         }
         self.push(event);

@@ -72,8 +72,6 @@ pub enum Opening {
     #[token("incomplete startup packet")]
     #[token("could not accept SSL connection: ")]
     #[token("could not initialize SSL connection: ")]
-    #[token("could not receive data from client: ")]
-    #[token("could not send data to client: ")]
     #[token("failed to send SSL negotiation response: ")]
     #[token("failed to send GSSAPI negotiation response: ")]
     #[token("buffered unencrypted data remains after negotiating SSL connection")]

@@ -3,6 +3,7 @@
 use super::event::{Encryption, Facts};
 use super::line::{LogLine, PrefixFields};
 use super::message::{Named, Report, Said};
+use super::tokens::Severity;
 
 /// One way to read a record.
 #[derive(Debug, Clone)]
@@ -11,6 +12,14 @@ pub(super) struct Judgement<'a> {
     pub(super) said: Said<'a>,
     /// Byte offset of the line feed that ends the record.
     pub(super) end: usize,
+}
+
+impl Judgement<'_> {
+    /// Can the record be so? A message about connections that contradicts its prefix is a session's
+    /// text, and a session writes no FATAL of its own.
+    pub(super) fn is_possible(&self) -> bool {
+        self.said != Said::Contradiction || self.line.severity == Severity::Log
+    }
 }
 
 /// What several readings of the same bytes share, and whether they agree. Where they do not agree

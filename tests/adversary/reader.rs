@@ -1,6 +1,6 @@
 //! The one place that knows the reader's interface: log events in, what is told out.
 
-use aurora_connection_audit::postgres::{Announced, LogLinePrefix, read};
+use aurora_connection_audit::postgres::{Announced, Behind, LogLinePrefix, Text, read};
 use aurora_connection_audit::sessions::{self, Connection, Sessions};
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -85,7 +85,11 @@ pub(crate) fn tell(
     let mut telling = Telling::default();
     let mut joined = Sessions::default();
     for text in texts {
-        let reading = read(*text, &prefix.0, &mut evidence);
+        let text = Text {
+            behind: if filtered { Behind::Unknown } else { Behind::Another },
+            ..Text::from(*text)
+        };
+        let reading = read(text, &prefix.0, &mut evidence);
         telling.unparsed += reading.counts.unparsed;
         reading.events.into_iter().for_each(|event| joined.add(event));
     }
