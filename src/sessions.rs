@@ -92,8 +92,8 @@ type Backend<'a> = (Option<u32>, Option<Cow<'a, str>>, Option<u16>);
 struct Progress<'a> {
     /// Where its `connection received` stands.
     received: Option<usize>,
-    /// What is known before it has an entry.
-    facts: Option<Box<Facts<'a>>>,
+    /// What is known before it has an entry, and how well.
+    facts: Option<(Standing, Box<Facts<'a>>)>,
     explanation: Option<Cow<'a, str>>,
     /// Its entry in the list, once it is in there.
     entry: Option<usize>,
@@ -122,7 +122,8 @@ impl<'a> Sessions<'a> {
             }
             Kind::Explanation => self.explain(&mut progress, event),
             Kind::Authenticated => {
-                progress.facts = Some(Box::new(self.known(&mut progress, event.facts)));
+                let facts = self.known(&mut progress, event.standing, event.facts);
+                progress.facts = Some((event.standing, Box::new(facts)));
             }
             Kind::Ready if progress.entry.is_some() => {}
             Kind::Rejected if self.entry(&progress).is_some() => self.refuse(&mut progress, event),
@@ -150,20 +151,28 @@ impl<'a> Sessions<'a> {
         self.connections.get(progress.entry?)
     }
 
-    /// `later`, and what earlier lines of the backend have said besides.
-    fn known(&self, progress: &mut Progress<'a>, later: Facts<'a>) -> Facts<'a> {
-        let of_entry = self.entry(progress).map(|entry| entry.facts.clone());
-        let earlier = progress.facts.take().map(|facts| *facts).or(of_entry);
-        match earlier {
-            Some(earlier) => learn(later, earlier),
-            None => later,
+    /// `later`, and what earlier lines of the backend have said besides; not what is less certain.
+    fn known(
+        &self,
+        progress: &mut Progress<'a>,
+        standing: Standing,
+        later: Facts<'a>,
+    ) -> Facts<'a> {
+        let of_entry = self
+            .entry(progress)
+            .map(|entry| (entry.standing, Box::new(entry.facts.clone())));
+        match progress.facts.take().or(of_entry) {
+            Some((earlier, facts)) if earlier >= standing.min(Standing::OfItsBackend) => {
+                learn(later, *facts)
+            }
+            _ => later,
         }
     }
 
     /// A connection that was made or refused.
     fn enter(&mut self, progress: &mut Progress<'a>, event: ConnectionEvent<'a>) {
         let mut entry = connection(event);
-        entry.facts = self.known(progress, entry.facts);
+        entry.facts = self.known(progress, entry.standing, entry.facts);
         if entry.outcome == Outcome::Rejected {
             entry.detail = progress.explanation.take();
         }
@@ -194,7 +203,7 @@ impl<'a> Sessions<'a> {
             self.connections.push(refused);
             return;
         }
-        refused.facts = self.known(progress, refused.facts);
+        refused.facts = self.known(progress, refused.standing, refused.facts);
         let entry = progress.entry.and_then(|at| self.connections.get_mut(at));
         if let Some(entry) = entry {
             let before = std::mem::replace(entry, refused);
@@ -205,7 +214,7 @@ impl<'a> Sessions<'a> {
     /// The session ended; a FATAL before it was no refusal.
     fn end(&mut self, progress: &mut Progress<'a>, event: ConnectionEvent<'a>) {
         let mut ended = connection(event);
-        ended.facts = self.known(progress, ended.facts);
+        ended.facts = self.known(progress, ended.standing, ended.facts);
         let entry = progress.entry.and_then(|at| self.connections.get_mut(at));
         match (entry, progress.let_in.take()) {
             (Some(entry), Some(let_in)) if entry.outcome == Outcome::Rejected => *entry = *let_in,

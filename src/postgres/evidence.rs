@@ -129,6 +129,13 @@ impl Evidence<'_> {
         self.backend(client).received == Some(self.text)
     }
 
+    /// Has this text shown the backend?
+    pub(super) fn is_known_here(&self, client: Option<Client>) -> bool {
+        let backend = self.backend(client);
+        let seen = [backend.received, backend.authenticated, backend.authorized];
+        seen.contains(&Some(self.text))
+    }
+
     /// Was the client let in in this text?
     pub(super) fn is_authorized_here(&self, client: Option<Client>) -> bool {
         self.backend(client).authorized == Some(self.text)

@@ -142,8 +142,8 @@ struct Reader<'a, 'r, 'm> {
     rest_until: usize,
     reading: Reading<'a>,
     unsettled: Option<Unsettled<'a>>,
-    /// The prefix of the record before.
-    last: Option<PrefixFields<'a>>,
+    /// Is all that can be wrong with the record that it may be the rest of another?
+    is_cut_only: bool,
     /// Where a line ends that a session has written.
     forged_end: Option<usize>,
     /// The last time stamp that was read: most lines share theirs with the line before.
@@ -186,7 +186,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                 ..Reading::default()
             },
             unsettled: None,
-            last: None,
+            is_cut_only: false,
             forged_end: None,
             last_time: ("", None),
         };
@@ -275,10 +275,10 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         let (start, end) = (self.at, judgement.end);
         self.reading.counts.records += 1;
         self.reading.counts.continuations += self.feeds(judgement.line.message, end);
-        self.last = Some(judgement.line.prefix);
-        if start < self.rest_until && !matches!(judgement.said, Said::Event(_)) {
-            self.claim_rest(end);
+        if start < self.rest_until {
+            self.claim_rest(&judgement);
         }
+        self.is_cut_only = is_only && is_whole && self.doubt == judgement.line.message;
         self.note(judgement, standing);
         self.at = (end + 1).max(start + 1);
         true
@@ -322,18 +322,10 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         mut possible: Vec<Judgement<'a>>,
         names_end: usize,
     ) -> Option<(Judgement<'a>, bool)> {
-        keep_if_any(&mut possible, |judgement| {
-            let client = self.evidence.client(&judgement.line.prefix);
-            self.evidence.is_received_here(client)
-        });
-        if let Some(last) = self.last {
+        if self.behind != Behind::Unknown {
             keep_if_any(&mut possible, |judgement| {
-                last.backend_pid.is_some()
-                    && is_same_backend(&last, &judgement.line.prefix)
-                    && matches!(
-                        judgement.said,
-                        Said::Detail(_) | Said::FromSql | Said::Location
-                    )
+                let client = self.evidence.client(&judgement.line.prefix);
+                self.evidence.is_known_here(client)
             });
         }
         keep_if_any(&mut possible, |judgement| self.is_of_sql(judgement));
@@ -347,18 +339,36 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         }
         let shortest = possible.iter().map(|one| one.end).min()?;
         if possible.iter().all(|one| one.end == shortest) {
+            keep_if_any(&mut possible, |judgement| self.explains_last(judgement));
             return verdict::of(possible);
         }
         let latest = possible.iter().map(|one| one.line.message).max()?;
+        let is_head_certain = self.at >= self.doubt;
         self.doubt = self.doubt.max(latest);
         let all = possible.iter().map(|one| one.line.prefix);
         let prefix = all.reduce(verdict::shared_prefix)?;
         let (chosen, agree) = verdict::of_different_lengths(possible)?;
         if chosen.end > shortest || !agree {
             // What is left out may have happened.
+            let prefix = if is_head_certain { prefix } else { PrefixFields::default() };
             self.suspect(&prefix, self.at, Standing::Claimed);
         }
         Some((chosen, false))
+    }
+
+    /// Is the record the DETAIL of the refusal before it?
+    fn explains_last(&self, judgement: &Judgement<'a>) -> bool {
+        let is_detail = matches!(judgement.said, Said::Detail(_));
+        is_detail && self.is_of_last_refusal(&judgement.line.prefix)
+    }
+
+    fn is_of_last_refusal(&self, prefix: &PrefixFields<'_>) -> bool {
+        self.reading.events.last().is_some_and(|last| {
+            last.kind == Kind::Rejected
+                && last.facts.backend_pid == prefix.backend_pid
+                && last.facts.host.as_deref() == prefix.host
+                && last.facts.port == prefix.port
+        })
     }
 
     /// Has a session written the record by SQL? PostgreSQL then tells where, on the next line.
@@ -442,10 +452,13 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         true
     }
 
-    /// A record that says nothing may be the rest of another that does, up to the same `end`.
-    fn claim_rest(&mut self, end: usize) {
+    /// A record may be the rest of another, whose message repeats more names.
+    fn claim_rest(&mut self, record: &Judgement<'a>) {
         let rest = self.rest_at(self.at);
-        if let Some(rest) = rest.filter(|rest| rest.end == end) {
+        let says_more = |rest: &Judgement<'a>| {
+            rest.end == record.end && verdict::rank(&rest.said) > verdict::rank(&record.said)
+        };
+        if let Some(rest) = rest.filter(says_more) {
             self.claim(rest, self.at);
         }
     }
@@ -546,7 +559,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                     self.push(event);
                 }
             }
-            Kind::Rejected => self.reject(event, line, named, client),
+            Kind::Rejected => self.reject(event, prefix, named, client),
             Kind::Explanation | Kind::Probed | Kind::Suspicious => self.push(event),
         }
     }
@@ -612,11 +625,10 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
     fn reject(
         &mut self,
         mut event: ConnectionEvent<'a>,
-        line: &LogLine<'a>,
+        prefix: &PrefixFields<'a>,
         named: Named,
         client: Option<Client>,
     ) {
-        let prefix = &line.prefix;
         let tells_client = prefix.remote.is_some() || prefix.user.is_some();
         if named == Named::Nobody && !tells_client && !self.evidence.is_announced(client) {
             return;
@@ -629,7 +641,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         // The batch's start may have cut a database name. What is left is what the message says,
         // and what was known of the client before.
         if event.standing == Standing::Claimed
-            && self.doubt == line.message
+            && self.is_cut_only
             && named == Named::User
             && self.evidence.was_received_before(client, event.facts.time)
         {
@@ -697,13 +709,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
     /// A DETAIL belongs to the refusal right before it.
     fn explain(&mut self, text: &'a str, prefix: &PrefixFields<'a>, standing: Standing) {
         let is_first = self.reading.counts.records == 1;
-        let is_of_last = self.reading.events.last().is_some_and(|last| {
-            last.kind == Kind::Rejected
-                && last.facts.backend_pid == prefix.backend_pid
-                && last.facts.host.as_deref() == prefix.host
-                && last.facts.port == prefix.port
-        });
-        if is_first || is_of_last {
+        if is_first || self.is_of_last_refusal(prefix) {
             let mut report = message::of_session(Kind::Explanation, prefix);
             report.facts.reason = Some(Cow::Borrowed(text));
             let event = self.event(report, prefix, standing);

@@ -72,7 +72,7 @@ fn agrees(first: &Said<'_>, other: &Said<'_>) -> bool {
 }
 
 /// How many names of its prefix a message repeats.
-fn rank(said: &Said<'_>) -> u8 {
+pub(super) fn rank(said: &Said<'_>) -> u8 {
     match said {
         Said::Event(report) => match report.named {
             Named::Both => 3,

@@ -311,7 +311,7 @@ impl Judge<'_> {
             let is_excused = self.batches.iter().zip(tellings).any(|(batch, telling)| {
                 let is_here = event.bearing.iter().any(|span| batch.overlaps(span));
                 let suspects = telling.told.iter().any(|told| {
-                    told.outcome == Outcome::Suspicious || is_claim_of(told, event, backend)
+                    told.outcome == Outcome::Suspicious || is_claim_of(told, event, batch)
                 });
                 is_here && (suspects || telling.unparsed > 0)
             });
@@ -334,15 +334,26 @@ impl Judge<'_> {
     }
 }
 
-/// Is this told as what the client may have done, with facts that are said not to be certain?
-fn is_claim_of(told: &Told, event: &Event, backend: &server::Backend) -> bool {
-    let of_client = told.host.as_deref() == Some(backend.host) && told.port == Some(backend.port);
-    !told.confirmed
-        && told.outcome == event.outcome
-        && (of_client || told.backend_pid == Some(backend.pid))
+/// Is this told of the bytes of `event`, with facts that are said not to be certain?
+fn is_claim_of(told: &Told, event: &Event, batch: &Batch) -> bool {
+    let is_of_its_bytes = batch.span_at(told.offset).is_some_and(|told| {
+        let overlaps = |span: &Range<usize>| span.start < told.end && told.start < span.end;
+        event.bearing.iter().any(overlaps)
+    });
+    !told.confirmed && told.outcome == event.outcome && is_of_its_bytes
 }
 
 impl Batch {
+    /// The log event that the byte at `offset` of the batch's text belongs to.
+    fn span_at(&self, offset: usize) -> Option<Range<usize>> {
+        let mut start = 0;
+        let found = self.events.iter().find(|event| {
+            start += event.len();
+            offset < start
+        });
+        found.cloned()
+    }
+
     /// Is some of it here?
     fn overlaps(&self, span: &Range<usize>) -> bool {
         let at = self.events.partition_point(|event| event.end <= span.start);

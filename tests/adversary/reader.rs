@@ -33,6 +33,8 @@ pub(crate) struct Telling {
 /// An entry of the message. `None` is not known.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
+    /// Byte offset in the text of the batch.
+    pub(crate) offset: usize,
     pub(crate) outcome: Outcome,
     pub(crate) confirmed: bool,
     pub(crate) time: Option<OffsetDateTime>,
@@ -84,14 +86,20 @@ pub(crate) fn tell(
     let mut evidence = memory.0.text_of("");
     let mut telling = Telling::default();
     let mut joined = Sessions::default();
+    let mut start = 0;
     for text in texts {
+        let at = start;
+        start += text.len();
         let text = Text {
             behind: if filtered { Behind::Unknown } else { Behind::Another },
             ..Text::from(*text)
         };
         let reading = read(text, &prefix.0, &mut evidence);
         telling.unparsed += reading.counts.unparsed;
-        reading.events.into_iter().for_each(|event| joined.add(event));
+        for mut event in reading.events {
+            event.offset += at;
+            joined.add(event);
+        }
     }
     telling.told = joined.connections.into_iter().map(told).collect();
     telling
@@ -114,6 +122,7 @@ fn told(connection: Connection<'_>) -> Told {
     let confirmed = connection.confirmed();
     let facts = connection.facts;
     Told {
+        offset: connection.offset,
         outcome: match connection.outcome {
             sessions::Outcome::Authorized => Outcome::Authorized,
             sessions::Outcome::Rejected => Outcome::Rejected,
