@@ -393,6 +393,7 @@ fn fatal<'a>(prefix: &PrefixFields<'a>, message: &'a str) -> Said<'a> {
             refusal.facts.replication = true;
             return Said::Event(refusal);
         }
+        Opening::ServerEnd => return Said::Contradiction,
         Opening::SessionEnd => {
             refusal.kind = Kind::Ended;
             return Said::Event(refusal);

@@ -142,6 +142,8 @@ struct Reader<'a, 'r, 'm> {
     rest_until: usize,
     reading: Reading<'a>,
     unsettled: Option<Unsettled<'a>>,
+    /// The prefix of the record before.
+    last: Option<PrefixFields<'a>>,
     /// Is all that can be wrong with the record that it may be the rest of another?
     is_cut_only: bool,
     /// Where a line ends that a session has written.
@@ -186,6 +188,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                 ..Reading::default()
             },
             unsettled: None,
+            last: None,
             is_cut_only: false,
             forged_end: None,
             last_time: ("", None),
@@ -275,7 +278,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         let (start, end) = (self.at, judgement.end);
         self.reading.counts.records += 1;
         self.reading.counts.continuations += self.feeds(judgement.line.message, end);
-        if start < self.rest_until {
+        self.last = Some(judgement.line.prefix);
+        if start < self.rest_until.max(self.doubt) {
             self.claim_rest(&judgement);
         }
         self.is_cut_only = is_only && is_whole && self.doubt == judgement.line.message;
@@ -328,9 +332,10 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                 self.evidence.is_known_here(client)
             });
         }
+        keep_if_any(&mut possible, |judgement| self.goes_with_last(judgement));
         keep_if_any(&mut possible, |judgement| self.is_of_sql(judgement));
         keep_if_any(&mut possible, |judgement| {
-            judgement.said != Said::Contradiction || judgement.end + 1 >= self.text.len()
+            judgement.said != Said::Contradiction || self.is_last(judgement)
         });
         if possible.iter().any(|one| Some(one.end) != possible.first().map(|one| one.end)) {
             keep_if_any(&mut possible, |judgement| {
@@ -347,9 +352,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         self.doubt = self.doubt.max(latest);
         let all = possible.iter().map(|one| one.line.prefix);
         let prefix = all.reduce(verdict::shared_prefix)?;
-        let (chosen, agree) = verdict::of_different_lengths(possible)?;
-        if chosen.end > shortest || !agree {
-            // What is left out may have happened.
+        let (chosen, leaves_out) = verdict::of_different_lengths(possible)?;
+        if leaves_out {
             let prefix = if is_head_certain { prefix } else { PrefixFields::default() };
             self.suspect(&prefix, self.at, Standing::Claimed);
         }
@@ -369,6 +373,31 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                 && last.facts.host.as_deref() == prefix.host
                 && last.facts.port == prefix.port
         })
+    }
+
+    /// Does the record say where in SQL the one before it was written?
+    fn goes_with_last(&self, judgement: &Judgement<'a>) -> bool {
+        let is_explained = |last: &PrefixFields<'_>| {
+            let prefix = &judgement.line.prefix;
+            !last.names_nobody()
+                && is_same_backend(last, prefix)
+                && (last.user, last.database) == (prefix.user, prefix.database)
+        };
+        matches!(
+            judgement.line.severity,
+            Severity::FromSql | Severity::Location | Severity::Detail
+        ) && self.last.as_ref().is_some_and(is_explained)
+    }
+
+    /// Is the next record not there, or not whole?
+    fn is_last(&self, judgement: &Judgement<'a>) -> bool {
+        let at = judgement.end + 1;
+        let behind = self.text.get(at..).unwrap_or_default();
+        let is_open = self.prefix.head(behind).is_some_and(|head| {
+            let readings = self.prefix.readings(self.text, at, &head, self.widest);
+            readings.names_end >= self.text.len()
+        });
+        behind.is_empty() || is_open
     }
 
     /// Has a session written the record by SQL? PostgreSQL then tells where, on the next line.
@@ -397,7 +426,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             return true;
         }
         let Some(head) = self.text.get(at..).and_then(|rest| self.prefix.head(rest)) else {
-            return self.rest_at(at).is_none();
+            return self.rest_at(at, false).is_none();
         };
         let readings = self.prefix.readings(self.text, at, &head, self.widest);
         let mut ends: Vec<usize> = readings
@@ -414,7 +443,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
 
     /// The rest of a record at `at`, if the line there begins inside one of the record's names: of
     /// several readings the one whose message repeats the most names, or the shortest.
-    fn rest_at(&self, at: usize) -> Option<Judgement<'a>> {
+    /// No line between begins as the prefix does, unless it `may_hold_heads`.
+    fn rest_at(&self, at: usize, may_hold_heads: bool) -> Option<Judgement<'a>> {
         let mut possible = Vec::new();
         for name in [Name::User, Name::Database] {
             let rests = self.prefix.rests(self.text, at, name, self.widest);
@@ -422,7 +452,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                 let mut line = *line;
                 line.prefix.user.take_if(|_| name == Name::User);
                 line.prefix.database.take_if(|_| name == Name::Database);
-                if !self.begins_between(at, line.message) {
+                if may_hold_heads || !self.begins_between(at, line.message) {
                     possible.push(self.judgement(&line));
                 }
             }
@@ -442,7 +472,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
 
     /// Reads the rest of a record whose beginning is in another text, or is in doubt.
     fn rest_of_record(&mut self) -> bool {
-        let Some(judgement) = self.rest_at(self.at) else {
+        let Some(judgement) = self.rest_at(self.at, false) else {
             return false;
         };
         self.settle(Some(&judgement));
@@ -454,7 +484,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
 
     /// A record may be the rest of another, whose message repeats more names.
     fn claim_rest(&mut self, record: &Judgement<'a>) {
-        let rest = self.rest_at(self.at);
+        let rest = self.rest_at(self.at, true);
         let says_more = |rest: &Judgement<'a>| {
             rest.end == record.end && verdict::rank(&rest.said) > verdict::rank(&record.said)
         };

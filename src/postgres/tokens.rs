@@ -107,6 +107,12 @@ pub enum Opening {
     #[token("permission denied to start WAL sender")]
     #[token("number of requested standby connections exceeds ")]
     WalSender,
+    /// `terminating autovacuum process due to …` and the other ends of the server's own processes
+    #[token("terminating autovacuum process ")]
+    #[token("terminating background worker ")]
+    #[token("terminating walreceiver process ")]
+    #[token("terminating logical replication worker ")]
+    ServerEnd,
     /// `terminating connection due to …` and the other ends of an established session
     #[token("terminating connection ")]
     #[token("terminating walsender process ")]

@@ -1,5 +1,7 @@
 //! Of several readings of one record: what they share.
 
+use std::cmp::Reverse;
+
 use super::event::{Encryption, Facts};
 use super::line::{LogLine, PrefixFields};
 use super::message::{Named, Report, Said};
@@ -44,23 +46,26 @@ pub(super) fn of<'a>(
 }
 
 /// Of readings that end in different places: of those whose messages repeat the most names the
-/// shortest, with the facts that all events share; and whether they agree on what happened.
+/// shortest, with the facts that all events share; and whether something that may have happened is
+/// in none of the records that are then read.
 pub(super) fn of_different_lengths(
     mut readings: Vec<Judgement<'_>>,
 ) -> Option<(Judgement<'_>, bool)> {
-    readings.sort_by_key(|one| (std::cmp::Reverse(rank(&one.said)), one.end));
+    let shortest = readings.iter().map(|one| one.end).min()?;
+    // A message that names nobody is told with the last record that it ends.
+    readings.sort_by_key(|one| (Reverse(rank(&one.said).max(1)), one.end));
     let mut readings = readings.into_iter();
     let chosen = readings.next()?;
-    let mut agree = true;
+    let mut leaves_out = chosen.end > shortest;
     let chosen = readings.fold(chosen, |chosen, other| match &other.said {
         Said::Event(_) if agrees(&chosen.said, &other.said) => shared(chosen, other),
         Said::Event(_) => {
-            agree = false;
+            leaves_out |= matches!(chosen.said, Said::Event(_));
             chosen
         }
         _ => chosen,
     });
-    Some((chosen, agree))
+    Some((chosen, leaves_out))
 }
 
 fn agrees(first: &Said<'_>, other: &Said<'_>) -> bool {
