@@ -255,6 +255,7 @@ impl<'a> Sessions<'a> {
         let is_refused = |one: &Connection<'_>| one.outcome == Outcome::Rejected;
         let is_plain = |one: &Connection<'_>| one.facts.encryption == Encryption::Plain;
         let is_same_client = first.facts.user.is_some()
+            && first.facts.database.is_some()
             && first.facts.user == second.facts.user
             && first.facts.database == second.facts.database;
         let is_soon = matches!((first.facts.time, second.facts.time), (Some(first), Some(second))

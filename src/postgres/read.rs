@@ -5,11 +5,12 @@
 //! the only thing that names can obscure: so every reading of it is found and judged.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 
 use memchr::{memchr, memchr_iter};
 use time::OffsetDateTime;
 
-use super::event::{ConnectionEvent, Kind, Standing};
+use super::event::{ConnectionEvent, Facts, Kind, Standing};
 use super::evidence::{Backend, Client, Evidence};
 use super::line::{LogLine, PrefixFields};
 use super::message::{self, Named, Report, Said, without_tabs};
@@ -138,6 +139,9 @@ struct Reader<'a, 'r, 'm> {
     at: usize,
     /// A record that begins before this offset may be part of the names of another.
     doubt: usize,
+    /// A record that begins before this offset may be part of what a session wrote, one whose names
+    /// hold a line feed.
+    sql_doubt: usize,
     /// A line that begins before this offset may be the rest of a record.
     rest_until: usize,
     reading: Reading<'a>,
@@ -182,6 +186,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             widest: name::widest(text),
             at: 0,
             doubt: 0,
+            sql_doubt: 0,
             rest_until: 0,
             reading: Reading {
                 events,
@@ -196,7 +201,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         match begins {
             Begins::AtRecord => {}
             Begins::Anywhere => {
-                reader.doubt = reader.rest_behind(0);
+                (reader.doubt, reader.sql_doubt) = reader.rest_behind(0);
                 reader.rest_until = prefix.longest_names(reader.widest);
             }
             Begins::InsideMessage => {
@@ -206,17 +211,37 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         reader
     }
 
-    /// Where the message of a record begins at the latest, if `at` is inside its names; else 0.
-    fn rest_behind(&self, at: usize) -> usize {
-        let behind = [Name::User, Name::Database].map(|name| {
+    /// Where the message of a record begins at the latest, if `at` is inside its names, else 0; and
+    /// the same of a record that a session wrote.
+    fn rest_behind(&self, at: usize) -> (usize, usize) {
+        let (mut behind, mut behind_sql) = (0, 0);
+        for name in [Name::User, Name::Database] {
             let rests = self.prefix.rests(self.text, at, name, self.widest);
             if rests.names_end >= self.text.len() {
-                return self.text.len();
+                return (self.text.len(), 0);
             }
-            let possible = rests.iter().filter(|line| self.may_end(line, name));
-            possible.map(|line| line.message).max().unwrap_or(0)
-        });
-        behind.into_iter().max().unwrap_or(0)
+            for line in rests.iter() {
+                if self.may_end(line, name) {
+                    behind = behind.max(line.message);
+                } else if line.severity == Severity::Log && self.may_be_of_sql(line) {
+                    behind_sql = behind_sql.max(line.message);
+                }
+            }
+        }
+        (behind, behind_sql)
+    }
+
+    /// Is the next line one that follows what SQL has written, or not there?
+    fn may_be_of_sql(&self, line: &LogLine<'a>) -> bool {
+        let at = self.record_end(line.message) + 1;
+        let behind = self.text.get(at..).unwrap_or_default();
+        let Some(head) = self.prefix.head(behind) else {
+            return behind.is_empty();
+        };
+        let readings = self.prefix.readings(self.text, at, &head, self.widest);
+        let mut next = readings.iter();
+        readings.names_end >= self.text.len()
+            || next.any(|next| matches!(next.severity, Severity::FromSql | Severity::Detail))
     }
 
     fn may_end(&self, line: &LogLine<'a>, name: Name) -> bool {
@@ -271,7 +296,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         }
         let is_whole = names_end < self.text.len();
         let standing = match is_only && is_whole && self.at >= self.doubt {
-            true => Standing::Certain,
+            true if self.at >= self.sql_doubt => Standing::Certain,
+            true => Standing::OfItsBackend,
             false => Standing::Claimed,
         };
         self.settle(Some(&judgement));
@@ -354,8 +380,11 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         let prefix = all.reduce(verdict::shared_prefix)?;
         let (chosen, leaves_out) = verdict::of_different_lengths(possible)?;
         if leaves_out {
-            let prefix = if is_head_certain { prefix } else { PrefixFields::default() };
-            self.suspect(&prefix, self.at, Standing::Claimed);
+            let standing = match is_head_certain {
+                true => Standing::Certain,
+                false => Standing::Claimed,
+            };
+            self.suspect(&prefix, self.at, standing);
         }
         Some((chosen, false))
     }
@@ -457,8 +486,10 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                 }
             }
         }
-        possible.retain(Judgement::is_possible);
-        verdict::of_different_lengths(possible).map(|(judgement, _)| judgement)
+        possible
+            .into_iter()
+            .filter(Judgement::is_possible)
+            .min_by_key(|one| (Reverse(verdict::rank(&one.said)), one.end))
     }
 
     /// Does a line between `from` and `to` begin as the prefix does?
@@ -724,15 +755,19 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         self.push(event);
     }
 
-    /// A session has written a line about a connection. It is known by the prefix.
+    /// Somebody has written a line about a connection. Who it is stands in the prefix, if that is
+    /// certain.
     fn suspect(&mut self, prefix: &PrefixFields<'a>, start: usize, standing: Standing) {
         let mut event = ConnectionEvent {
             kind: Kind::Suspicious,
             offset: start,
             standing,
-            facts: message::of_session(Kind::Suspicious, prefix).facts,
+            facts: Facts::default(),
         };
-        event.facts.time = self.time(prefix);
+        if standing == Standing::Certain {
+            event.facts = message::of_session(Kind::Suspicious, prefix).facts;
+            event.facts.time = self.time(prefix);
+        }
         self.push(event);
     }
 

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::event::{Encryption, Facts};
+use super::event::{Encryption, Facts, Kind};
 use super::line::{LogLine, PrefixFields};
 use super::message::{Named, Report, Said};
 use super::tokens::Severity;
@@ -52,17 +52,13 @@ pub(super) fn of_different_lengths(
     mut readings: Vec<Judgement<'_>>,
 ) -> Option<(Judgement<'_>, bool)> {
     let shortest = readings.iter().map(|one| one.end).min()?;
-    // A message that names nobody is told with the last record that it ends.
+    // A message that names nobody is told with the last of the records that are then read.
     readings.sort_by_key(|one| (Reverse(rank(&one.said).max(1)), one.end));
     let mut readings = readings.into_iter();
     let chosen = readings.next()?;
-    let mut leaves_out = chosen.end > shortest;
+    let leaves_out = chosen.end > shortest;
     let chosen = readings.fold(chosen, |chosen, other| match &other.said {
         Said::Event(_) if agrees(&chosen.said, &other.said) => shared(chosen, other),
-        Said::Event(_) => {
-            leaves_out |= matches!(chosen.said, Said::Event(_));
-            chosen
-        }
         _ => chosen,
     });
     Some((chosen, leaves_out))
@@ -79,6 +75,7 @@ fn agrees(first: &Said<'_>, other: &Said<'_>) -> bool {
 /// How many names of its prefix a message repeats.
 pub(super) fn rank(said: &Said<'_>) -> u8 {
     match said {
+        Said::Event(report) if report.kind == Kind::Ended => 0,
         Said::Event(report) => match report.named {
             Named::Both => 3,
             Named::User | Named::Database => 2,
