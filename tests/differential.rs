@@ -158,17 +158,23 @@ fn read_in_batches(
     for batch in log_events(log).chunks(size) {
         let mut evidence = announced.text_of("");
         let whole = batch.concat();
-        let texts = if filtered { batch } else { &[whole.as_str()][..] };
-        let events = texts
-            .iter()
-            .flat_map(|text| {
-                let behind = if filtered { Behind::Unknown } else { Behind::Another };
-                let text = Text {
-                    behind,
-                    ..Text::from(*text)
-                };
-                read(text, &log.prefix, &mut evidence).events
-            });
+        let texts = if filtered {
+            batch
+        } else {
+            &[whole.as_str()][..]
+        };
+        let events = texts.iter().flat_map(|text| {
+            let behind = if filtered {
+                Behind::Unknown
+            } else {
+                Behind::Another
+            };
+            let text = Text {
+                behind,
+                ..Text::from(*text)
+            };
+            read(text, &log.prefix, &mut evidence).events
+        });
         for event in &events.collect::<Vec<_>>() {
             count.suspicious += usize::from(event.kind == Kind::Suspicious);
             if !is_compared(event) {
@@ -227,6 +233,10 @@ fn truth_of(run: &Path) -> HashMap<Kind, Vec<Row>> {
 
 fn compare(run: &Path) -> Outcome {
     let log = Log::of(run);
-    let reading = read(log.text.as_str(), &log.prefix, &mut Announced::default().text_of(""));
+    let reading = read(
+        log.text.as_str(),
+        &log.prefix,
+        &mut Announced::default().text_of(""),
+    );
     truth::compare(&reading.events, truth_of(run), &log.setting)
 }

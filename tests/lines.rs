@@ -30,7 +30,11 @@ fn check_joined(lines: &str, expected: &str) {
         .iter()
         .map(|connection| {
             let mut text = format!("{:?}", connection.outcome);
-            names(&mut text, &connection.facts.user, &connection.facts.database);
+            names(
+                &mut text,
+                &connection.facts.user,
+                &connection.facts.database,
+            );
             facts(
                 &mut text,
                 &[

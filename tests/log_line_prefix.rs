@@ -30,7 +30,11 @@ fn every_escape_is_read() {
     ] {
         let prefix_and_line = format!("{prefix}{line}");
         let compiled = LogLinePrefix::compile(setting).unwrap();
-        let reading = read(prefix_and_line.as_str(), &compiled, &mut Announced::default().text_of(""));
+        let reading = read(
+            prefix_and_line.as_str(),
+            &compiled,
+            &mut Announced::default().text_of(""),
+        );
         let [event] = &reading.events[..] else {
             panic!("{setting}: {reading:?}");
         };

@@ -116,7 +116,11 @@ impl Evidence<'_> {
     }
 
     /// Was the client received in an earlier text, at most so long before `time`?
-    pub(super) fn was_received_before(&self, client: Option<Client>, time: Option<OffsetDateTime>) -> bool {
+    pub(super) fn was_received_before(
+        &self,
+        client: Option<Client>,
+        time: Option<OffsetDateTime>,
+    ) -> bool {
         /// `authentication_timeout` is a minute unless told otherwise.
         const LONGEST: time::Duration = time::Duration::seconds(90);
         let received = self.backend(client).received_at;
@@ -134,6 +138,13 @@ impl Evidence<'_> {
         let backend = self.backend(client);
         let seen = [backend.received, backend.authenticated, backend.authorized];
         seen.contains(&Some(self.text))
+    }
+
+    /// Has this text shown the beginning of the backend, and not yet that it was let in?
+    pub(super) fn is_starting_here(&self, client: Option<Client>) -> bool {
+        let backend = self.backend(client);
+        [backend.received, backend.authenticated].contains(&Some(self.text))
+            && backend.authorized != Some(self.text)
     }
 
     /// Was the client let in in this text?
@@ -203,6 +214,8 @@ impl Evidence<'_> {
     }
 
     fn log_mut(&mut self) -> &mut Log {
-        self.announced.logs.get_or_insert_mut(self.log, Log::default)
+        self.announced
+            .logs
+            .get_or_insert_mut(self.log, Log::default)
     }
 }

@@ -310,8 +310,7 @@ fn ready<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<Report<'a>> {
 fn disconnection<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<Report<'a>> {
     let (duration, rest) = rest.split_once(' ')?;
     let rest = rest.strip_prefix("user=")?;
-    let remote =
-        |behind: &'a str| host_and_port(behind.strip_prefix(" host=")?, prefix);
+    let remote = |behind: &'a str| host_and_port(behind.strip_prefix(" host=")?, prefix);
     let session = names::both_then(rest, " database=", prefix, remote);
     let (names, remote) = session.or_else(|| {
         let of_walsender = PrefixFields {
@@ -423,7 +422,9 @@ fn authentication_failed<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option
         "\": host rejected",
         "\": invalid authentication method",
     ];
-    let quoted = ENDINGS.iter().find_map(|ending| rest.strip_suffix(ending))?;
+    let quoted = ENDINGS
+        .iter()
+        .find_map(|ending| rest.strip_suffix(ending))?;
     names::user_only(quoted, prefix)
 }
 
@@ -433,8 +434,7 @@ fn not_in_hba<'a>(
     prefix: &PrefixFields<'a>,
 ) -> Option<(Encryption<'static>, Names<'a>)> {
     let (_, rest) = rest.split_once("\", user \"")?;
-    let (names, encryption) =
-        names::both_then(rest, "\", database \"", prefix, encryption_behind)?;
+    let (names, encryption) = names::both_then(rest, "\", database \"", prefix, encryption_behind)?;
     Some((encryption.unwrap_or_default(), names))
 }
 

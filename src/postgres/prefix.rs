@@ -10,8 +10,8 @@ mod search;
 use super::line::{LogLine, PrefixFields};
 use super::name::LONGEST_NAME;
 use super::tokens;
-use items::{Field, Item, chosen_by_client, has_readings};
 pub use items::PrefixError;
+use items::{Field, Item, chosen_by_client, has_readings};
 use search::Search;
 
 /// RDS's and Aurora's own setting, unless told otherwise.

@@ -15,8 +15,8 @@ use super::evidence::{Backend, Client, Evidence};
 use super::line::{LogLine, PrefixFields};
 use super::message::{self, Named, Report, Said, without_tabs};
 use super::prefix::{Head, LogLinePrefix, Name, Readings};
-use super::verdict::{self, Judgement};
 use super::tokens::Severity;
+use super::verdict::{self, Judgement};
 use super::{name, time_stamp};
 
 /// A piece of a log.
@@ -277,9 +277,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
 
     /// The record that begins with `head`; `false` when more text is needed.
     fn record(&mut self, head: &Head<'a>) -> bool {
-        let readings = self
-            .prefix
-            .readings(self.text, self.at, head, self.widest);
+        let readings = self.prefix.readings(self.text, self.at, head, self.widest);
         let names_end = readings.names_end;
         if self.needs_more(names_end) {
             return false;
@@ -300,7 +298,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             true => Standing::OfItsBackend,
             false => Standing::Claimed,
         };
-        self.settle(Some(&judgement));
+        self.settle(Some((&judgement, standing)));
         let (start, end) = (self.at, judgement.end);
         self.reading.counts.records += 1;
         self.reading.counts.continuations += self.feeds(judgement.line.message, end);
@@ -363,7 +361,10 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         keep_if_any(&mut possible, |judgement| {
             judgement.said != Said::Contradiction || self.is_last(judgement)
         });
-        if possible.iter().any(|one| Some(one.end) != possible.first().map(|one| one.end)) {
+        if possible
+            .iter()
+            .any(|one| Some(one.end) != possible.first().map(|one| one.end))
+        {
             keep_if_any(&mut possible, |judgement| {
                 self.goes_on_behind(judgement.end, names_end)
             });
@@ -506,7 +507,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         let Some(judgement) = self.rest_at(self.at, false) else {
             return false;
         };
-        self.settle(Some(&judgement));
+        self.settle(Some((&judgement, Standing::Claimed)));
         self.reading.counts.continuations += 1 + self.feeds(self.at, judgement.end);
         let start = std::mem::replace(&mut self.at, judgement.end + 1);
         self.claim(judgement, start);
@@ -559,7 +560,9 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             Said::Event(report) => self.note_event(report, &line, standing),
             Said::Detail(text) => self.explain(text, &line.prefix, standing),
             Said::Translated => self.reading.counts.translated += 1,
-            Said::Contradiction if standing == Standing::Certain && line.severity == Severity::Log => {
+            Said::Contradiction
+                if standing == Standing::Certain && line.severity == Severity::Log =>
+            {
                 self.suspect(&line.prefix, self.at, standing);
                 self.forged_end = Some(judgement.end);
             }
@@ -588,14 +591,19 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                 self.await_next(event, prefix, is_proven, before);
             }
             Kind::Authenticated => {
-                self.evidence.authenticated(client, &event.facts);
+                if standing > Standing::Claimed {
+                    self.evidence.authenticated(client, &event.facts);
+                }
                 self.await_next(event, prefix, false, before);
             }
             Kind::Authorized => {
                 self.tell_identity(&mut event, principal, client);
-                let is_proven = self.evidence.is_received_here(client);
-                let is_second = is_proven && self.evidence.is_authorized_here(client);
-                self.evidence.authorized(client);
+                let is_proven = self.evidence.is_starting_here(client);
+                let is_second = self.evidence.is_received_here(client)
+                    && self.evidence.is_authorized_here(client);
+                if standing > Standing::Claimed {
+                    self.evidence.authorized(client);
+                }
                 if is_second {
                     self.suspect(prefix, event.offset, standing);
                 } else {
@@ -612,7 +620,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             }
             Kind::Disconnected => self.await_next(event, prefix, false, before),
             Kind::Ended => {
-                let is_starting = self.evidence.is_received_here(client)
+                let is_starting = self.behind != Behind::Unknown
+                    && self.evidence.is_received_here(client)
                     && !self.evidence.is_authorized_here(client)
                     && self.evidence.shows_authorizations();
                 if is_starting {
@@ -731,12 +740,13 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
 
     /// `RAISE LOG` can write the text of any message; PostgreSQL then adds CONTEXT and STATEMENT
     /// lines of the same backend. `next` is the line behind the one that is held back.
-    fn settle(&mut self, next: Option<&Judgement<'a>>) {
+    fn settle(&mut self, next: Option<(&Judgement<'a>, Standing)>) {
         let Some(held) = self.unsettled.take() else {
             return;
         };
-        let is_next_of_same = next.is_some_and(|next| is_same_backend(&held.prefix, &next.line.prefix));
-        match next.map(|next| &next.said) {
+        let is_next_of_same =
+            next.is_some_and(|(next, _)| is_same_backend(&held.prefix, &next.line.prefix));
+        match next.map(|(next, _)| &next.said) {
             Some(Said::Location) if is_next_of_same => {
                 self.unsettled = Some(held);
                 return;
@@ -749,7 +759,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         }
         let mut event = held.event;
         let is_proven = held.is_proven && self.behind != Behind::Unknown;
-        if next.is_none() && !is_proven {
+        let is_next_certain = next.is_some_and(|(_, standing)| standing > Standing::Claimed);
+        if !is_next_certain && !is_proven {
             event.standing = event.standing.min(Standing::OfItsBackend);
         }
         self.push(event);

@@ -26,9 +26,15 @@ pub enum Severity {
     /// ka, ko, ru, sv, uk, zh).
     #[regex("(СООБЩЕНИЕ|ЗАПИСУВАННЯ|日志|로그|LOGG|ჟურნალი):  ")]
     #[regex("(ВАЖНО|ФАТАЛЬНО|致命错误|치명적오류|FATALE|FATALT|ფატალური):  ")]
-    #[regex("(ПОДРОБНОСТИ|ВІДОМОСТІ|详细信息|상세정보|詳細|DETALLE|DÉTAIL|DETTAGLI|DETALJ|დეტალები):  ")]
-    #[regex("(КОНТЕКСТ|上下文|내용|文脈|ZUSAMMENHANG|CONTEXTO|CONTEXTE |CONTESTO|KONTEXT|კონტექსტი):  ")]
-    #[regex("(ОПЕРАТОР|ІНСТРУКЦІЯ|语句|명령 구문|文|ANWEISUNG|SENTENCIA|INSTRUCTION |ISTRUZIONE|SATS|ოპერატორი):  ")]
+    #[regex(
+        "(ПОДРОБНОСТИ|ВІДОМОСТІ|详细信息|상세정보|詳細|DETALLE|DÉTAIL|DETTAGLI|DETALJ|დეტალები):  "
+    )]
+    #[regex(
+        "(КОНТЕКСТ|上下文|내용|文脈|ZUSAMMENHANG|CONTEXTO|CONTEXTE |CONTESTO|KONTEXT|კონტექსტი):  "
+    )]
+    #[regex(
+        "(ОПЕРАТОР|ІНСТРУКЦІЯ|语句|명령 구문|文|ANWEISUNG|SENTENCIA|INSTRUCTION |ISTRUZIONE|SATS|ოპერატორი):  "
+    )]
     Translated,
     /// Anything else.
     #[regex("(DEBUG|INFO|NOTICE|WARNING|ERROR|PANIC):  ")]

@@ -109,7 +109,10 @@ fn is_same(first: &Report<'_>, other: &Report<'_>) -> bool {
 }
 
 /// What two readings of a prefix share.
-pub(super) fn shared_prefix<'a>(first: PrefixFields<'a>, other: PrefixFields<'a>) -> PrefixFields<'a> {
+pub(super) fn shared_prefix<'a>(
+    first: PrefixFields<'a>,
+    other: PrefixFields<'a>,
+) -> PrefixFields<'a> {
     PrefixFields {
         time: same(first.time, &other.time),
         remote: same(first.remote, &other.remote),

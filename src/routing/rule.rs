@@ -109,8 +109,14 @@ impl Rule {
         let when = &self.when;
         (!when.confirmed || connection.confirmed())
             && any_glob(when.users.as_deref(), connection.facts.user.as_deref())
-            && any_glob(when.databases.as_deref(), connection.facts.database.as_deref())
-            && any_glob(when.applications.as_deref(), connection.facts.application_name.as_deref())
+            && any_glob(
+                when.databases.as_deref(),
+                connection.facts.database.as_deref(),
+            )
+            && any_glob(
+                when.applications.as_deref(),
+                connection.facts.application_name.as_deref(),
+            )
             && any_glob(when.clusters.as_deref(), Some(cluster))
             && when
                 .hosts

@@ -134,12 +134,18 @@ impl Judge<'_> {
         let mut told: Vec<&Told> = told.collect();
         told.sort_by_key(|told| {
             let Told {
+                confirmed,
                 backend_pid,
                 port,
                 user,
                 ..
             } = told;
-            std::cmp::Reverse((backend_pid.is_some(), port.is_some(), user.is_some()))
+            std::cmp::Reverse((
+                *confirmed,
+                backend_pid.is_some(),
+                port.is_some(),
+                user.is_some(),
+            ))
         });
         let mut free: Vec<bool> = vec![true; self.log.events.len()];
         for told in told {

@@ -82,7 +82,11 @@ pub(crate) fn tell(
     log_events: &[&str],
 ) -> Telling {
     let whole = text(log_events);
-    let texts = if filtered { log_events } else { &[whole.as_str()] };
+    let texts = if filtered {
+        log_events
+    } else {
+        &[whole.as_str()]
+    };
     let mut evidence = memory.0.text_of("");
     let mut telling = Telling::default();
     let mut joined = Sessions::default();
@@ -91,7 +95,11 @@ pub(crate) fn tell(
         let at = start;
         start += text.len();
         let text = Text {
-            behind: if filtered { Behind::Unknown } else { Behind::Another },
+            behind: if filtered {
+                Behind::Unknown
+            } else {
+                Behind::Another
+            },
             ..Text::from(*text)
         };
         let reading = read(text, &prefix.0, &mut evidence);

@@ -81,7 +81,12 @@ pub(crate) fn match_event(
     outcome: &mut Outcome,
 ) {
     let best = (0..rows.len())
-        .filter(|at| event.facts.backend_pid.is_none_or(|pid| pid == rows[*at].pid))
+        .filter(|at| {
+            event
+                .facts
+                .backend_pid
+                .is_none_or(|pid| pid == rows[*at].pid)
+        })
         .min_by_key(|at| {
             (
                 differences(event, &rows[*at], prefix).len(),
@@ -144,13 +149,22 @@ fn differences(event: &ConnectionEvent<'_>, row: &Row, prefix: &str) -> Vec<&'st
     };
     // An unknown name is `[unknown]` for the prefix and nothing for the CSV.
     check(agrees(event.facts.user.as_deref(), &row.user), "user");
-    check(agrees(event.facts.database.as_deref(), &row.database), "database");
+    check(
+        agrees(event.facts.database.as_deref(), &row.database),
+        "database",
+    );
     check(agrees(from.as_deref(), theirs), "host");
     if event.kind == Kind::Rejected {
-        check(agrees(event.facts.reason.as_deref(), &row.message), "reason");
+        check(
+            agrees(event.facts.reason.as_deref(), &row.message),
+            "reason",
+        );
     }
     if prefix.contains("%e") {
-        check(event.facts.sql_state.as_deref() == Some(row.sql_state.as_str()), "sql_state");
+        check(
+            event.facts.sql_state.as_deref() == Some(row.sql_state.as_str()),
+            "sql_state",
+        );
     }
     if let Some(method) = event.facts.auth_method.as_deref() {
         check(

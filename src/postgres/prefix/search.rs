@@ -239,7 +239,9 @@ where
     fn each_host(&mut self, at: usize, width: i32, next: usize, of_server: bool) -> bool {
         let start = self.left_padding(at, width);
         let bytes = self.bytes(start);
-        let longest = memchr2(b' ', b'\n', bytes).unwrap_or(bytes.len()).min(LONGEST_HOST);
+        let longest = memchr2(b' ', b'\n', bytes)
+            .unwrap_or(bytes.len())
+            .min(LONGEST_HOST);
         let before = self.fields.remote;
         let keep = of_server || before.is_some();
         let mut from = start;

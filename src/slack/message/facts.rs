@@ -69,7 +69,10 @@ pub(super) fn more(connection: &Connection<'_>, batch: &Batch<'_>) -> Vec<Fact> 
             words.application,
             or_unknown(name(connection.facts.application_name.as_deref())),
         ),
-        (words.auth_method, or_unknown(name(connection.facts.auth_method.as_deref()))),
+        (
+            words.auth_method,
+            or_unknown(name(connection.facts.auth_method.as_deref())),
+        ),
         (words.identity, name(identity)),
         (
             words.encryption,
@@ -138,9 +141,11 @@ fn encryption(encryption: &Encryption<'_>, batch: &Batch<'_>) -> Option<String> 
         Encryption::Gss => Some(GSSAPI.to_owned()),
         Encryption::GssAsLogged => Some(format!("{GSSAPI} {}", batch.words().as_logged)),
         Encryption::Tls(stated) => Some(tls(stated, batch)),
-        Encryption::TlsAsLogged(stated) => {
-            Some(format!("{} {}", tls(stated, batch), batch.words().as_logged))
-        }
+        Encryption::TlsAsLogged(stated) => Some(format!(
+            "{} {}",
+            tls(stated, batch),
+            batch.words().as_logged
+        )),
     }
 }
 

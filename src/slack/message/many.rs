@@ -244,8 +244,14 @@ fn grouped<'a>(connections: &[&'a Connection<'a>]) -> Vec<Group<'a>> {
                 connection.confirmed(),
                 connection.facts.replication,
             ),
-            (connection.facts.user.as_deref(), connection.facts.database.as_deref()),
-            (connection.facts.host.as_deref(), connection.facts.application_name.as_deref()),
+            (
+                connection.facts.user.as_deref(),
+                connection.facts.database.as_deref(),
+            ),
+            (
+                connection.facts.host.as_deref(),
+                connection.facts.application_name.as_deref(),
+            ),
             connection.facts.reason.as_deref(),
         );
         let at = *index.entry(key).or_insert(groups.len());
@@ -286,7 +292,13 @@ impl Group<'_> {
             Outcome::Suspicious => format!("{}: {client}", words.client),
             _ => client,
         });
-        parts.extend(connection.facts.application_name.as_deref().map(|name| quoted(name, NAME)));
+        parts.extend(
+            connection
+                .facts
+                .application_name
+                .as_deref()
+                .map(|name| quoted(name, NAME)),
+        );
         parts.push(self.times(batch, day));
         if self.count == 1 {
             parts.extend(connection.facts.session_time.map(words.duration));
