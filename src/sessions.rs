@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::postgres::event::{ConnectionEvent, Encryption, Facts, Kind, Standing};
+use crate::postgres::event::{Backend, ConnectionEvent, Encryption, Facts, Kind, Standing};
 
 /// What a person is told: one entry, attempt or departure.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,13 +79,10 @@ pub fn join<'a>(events: impl IntoIterator<Item = ConnectionEvent<'a>>) -> Vec<Co
 pub struct Sessions<'a> {
     /// In the order of the lines that first decided each.
     pub connections: Vec<Connection<'a>>,
-    backends: HashMap<Backend<'a>, Progress<'a>>,
+    backends: HashMap<Backend, Progress<'a>>,
     /// The last entry of each host.
     last_of_host: HashMap<Cow<'a, str>, usize>,
 }
-
-/// What tells backends apart: process and client.
-type Backend<'a> = (Option<u32>, Option<Cow<'a, str>>, Option<u16>);
 
 /// What the lines of a backend have said so far.
 #[derive(Debug, Default)]
@@ -104,10 +101,7 @@ struct Progress<'a> {
 impl<'a> Sessions<'a> {
     /// Takes in the next line.
     pub fn add(&mut self, event: ConnectionEvent<'a>) {
-        let backend = match event.kind {
-            Kind::Suspicious | Kind::Probed => None,
-            _ => backend(&event.facts),
-        };
+        let backend = event.backend.filter(|_| event.kind != Kind::Probed);
         let Some(backend) = backend else {
             self.add_alone(event);
             return;
@@ -139,7 +133,11 @@ impl<'a> Sessions<'a> {
         match event.kind {
             Kind::Received | Kind::Authenticated => {}
             Kind::Explanation => {
-                if let Some(last) = self.connections.last_mut() {
+                let last = self.connections.last_mut();
+                let is_of_last = |last: &&mut Connection<'_>| {
+                    last.outcome == Outcome::Rejected && last.facts.host == event.facts.host
+                };
+                if let Some(last) = last.filter(is_of_last) {
                     last.detail = event.facts.reason.and_then(detail);
                 }
             }
@@ -270,11 +268,6 @@ impl<'a> Sessions<'a> {
             && !is_plain(first))
         .then_some(at)
     }
-}
-
-fn backend<'a>(facts: &Facts<'a>) -> Option<Backend<'a>> {
-    let is_known = facts.backend_pid.is_some() || facts.port.is_some();
-    is_known.then(|| (facts.backend_pid, facts.host.clone(), facts.port))
 }
 
 /// Why, without the line of `pg_hba.conf` that PostgreSQL quotes at the end.

@@ -14,9 +14,15 @@ pub struct ConnectionEvent<'a> {
     pub offset: usize,
     /// How far the text bears the line out.
     pub standing: Standing,
+    /// The same for all lines of a backend. `None` where the prefix tells neither process nor port.
+    pub backend: Option<Backend>,
     /// What it says.
     pub facts: Facts<'a>,
 }
+
+/// A server process and its client: a keyed hash of log, process and address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Backend(pub(super) u64);
 
 /// What is known of a connection. A field is `None` when no line says it, or none beyond doubt.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use lru::LruCache;
 use time::OffsetDateTime;
 
-use super::event::Facts;
+use super::event::{Backend, Facts};
 use super::line::PrefixFields;
 
 /// As many backends are remembered, of all logs together; about 100 bytes each.
@@ -24,7 +24,7 @@ const MOST_LOGS: NonZeroUsize = NonZeroUsize::new(8192).expect("not zero");
 #[derive(Debug)]
 pub struct Announced {
     keys: RandomState,
-    backends: LruCache<u64, Backend, RandomState>,
+    backends: LruCache<u64, Seen, RandomState>,
     logs: LruCache<u64, Log, RandomState>,
     texts: u64,
 }
@@ -51,7 +51,7 @@ struct Log {
 
 /// What the lines of one backend have said so far.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Backend {
+pub(super) struct Seen {
     /// In which text each line stood, and the time of the first.
     received: Option<u64>,
     received_at: Option<OffsetDateTime>,
@@ -68,10 +68,6 @@ pub struct Evidence<'m> {
     text: u64,
 }
 
-/// The backend that a prefix names: a keyed hash of log, client and process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Client(u64);
-
 impl Announced {
     /// The evidence of a new text of the log called `log`.
     pub fn text_of(&mut self, log: &str) -> Evidence<'_> {
@@ -86,23 +82,23 @@ impl Announced {
 
 impl Evidence<'_> {
     /// `None` where the prefix tells neither process nor port, so that connections look alike.
-    pub(super) fn client(&self, prefix: &PrefixFields<'_>) -> Option<Client> {
+    pub(super) fn backend(&self, prefix: &PrefixFields<'_>) -> Option<Backend> {
         let has_port = prefix.remote.is_some_and(|remote| remote.ends_with(')'));
         (has_port || prefix.backend_pid.is_some()).then(|| {
             let backend = (self.log, prefix.remote, prefix.backend_pid);
-            Client(self.announced.keys.hash_one(backend))
+            Backend(self.announced.keys.hash_one(backend))
         })
     }
 
     /// What is known of a backend.
-    pub(super) fn backend(&self, client: Option<Client>) -> Backend {
-        let known = client.and_then(|client| self.announced.backends.peek(&client.0));
+    pub(super) fn seen(&self, backend: Option<Backend>) -> Seen {
+        let known = backend.and_then(|backend| self.announced.backends.peek(&backend.0));
         known.copied().unwrap_or_default()
     }
 
     /// Takes back what was noted of a backend since it was `before`.
-    pub(super) fn restore(&mut self, client: Option<Client>, before: Backend) {
-        self.note(client, |backend| *backend = before);
+    pub(super) fn restore(&mut self, backend: Option<Backend>, before: Seen) {
+        self.note(backend, |seen| *seen = before);
     }
 
     fn shown(&self) -> Log {
@@ -111,50 +107,49 @@ impl Evidence<'_> {
     }
 
     /// Was the client received, in this text or an earlier one?
-    pub(super) fn is_announced(&self, client: Option<Client>) -> bool {
-        self.backend(client).received.is_some()
+    pub(super) fn is_announced(&self, backend: Option<Backend>) -> bool {
+        self.seen(backend).received.is_some()
     }
 
     /// Was the client received in an earlier text, at most so long before `time`?
     pub(super) fn was_received_before(
         &self,
-        client: Option<Client>,
+        backend: Option<Backend>,
         time: Option<OffsetDateTime>,
     ) -> bool {
         /// `authentication_timeout` is a minute unless told otherwise.
         const LONGEST: time::Duration = time::Duration::seconds(90);
-        let received = self.backend(client).received_at;
+        let received = self.seen(backend).received_at;
         matches!((received, time), (Some(received), Some(time))
             if time >= received && time - received <= LONGEST)
     }
 
     /// Was the client received in this text?
-    pub(super) fn is_received_here(&self, client: Option<Client>) -> bool {
-        self.backend(client).received == Some(self.text)
+    pub(super) fn is_received_here(&self, backend: Option<Backend>) -> bool {
+        self.seen(backend).received == Some(self.text)
     }
 
     /// Has this text shown the backend?
-    pub(super) fn is_known_here(&self, client: Option<Client>) -> bool {
-        let backend = self.backend(client);
-        let seen = [backend.received, backend.authenticated, backend.authorized];
-        seen.contains(&Some(self.text))
+    pub(super) fn is_known_here(&self, backend: Option<Backend>) -> bool {
+        let seen = self.seen(backend);
+        [seen.received, seen.authenticated, seen.authorized].contains(&Some(self.text))
     }
 
     /// Has this text shown the beginning of the backend, and not yet that it was let in?
-    pub(super) fn is_starting_here(&self, client: Option<Client>) -> bool {
-        let backend = self.backend(client);
-        [backend.received, backend.authenticated].contains(&Some(self.text))
-            && backend.authorized != Some(self.text)
+    pub(super) fn is_starting_here(&self, backend: Option<Backend>) -> bool {
+        let seen = self.seen(backend);
+        [seen.received, seen.authenticated].contains(&Some(self.text))
+            && seen.authorized != Some(self.text)
     }
 
     /// Was the client let in in this text?
-    pub(super) fn is_authorized_here(&self, client: Option<Client>) -> bool {
-        self.backend(client).authorized == Some(self.text)
+    pub(super) fn is_authorized_here(&self, backend: Option<Backend>) -> bool {
+        self.seen(backend).authorized == Some(self.text)
     }
 
     /// Was the client let in, in this text or an earlier one?
-    pub(super) fn is_authorized(&self, client: Option<Client>) -> bool {
-        self.backend(client).authorized.is_some()
+    pub(super) fn is_authorized(&self, backend: Option<Backend>) -> bool {
+        self.seen(backend).authorized.is_some()
     }
 
     /// Has the log shown `connection received` lines?
@@ -168,48 +163,48 @@ impl Evidence<'_> {
     }
 
     /// Can the client have proven its identity by GSSAPI, for all that its other lines say?
-    pub(super) fn may_be_gss(&self, client: Option<Client>) -> bool {
-        let backend = self.backend(client);
-        match backend.authenticated {
-            Some(_) => backend.authenticated_by_gss,
+    pub(super) fn may_be_gss(&self, backend: Option<Backend>) -> bool {
+        let seen = self.seen(backend);
+        match seen.authenticated {
+            Some(_) => seen.authenticated_by_gss,
             // PostgreSQL 12 and 13 write no such line.
-            None => backend.received.is_none() || !self.shown().authenticated,
+            None => seen.received.is_none() || !self.shown().authenticated,
         }
     }
 
     /// A new backend: clients come with ports, and backends with process ids, that others had.
-    pub(super) fn received(&mut self, client: Option<Client>, at: Option<OffsetDateTime>) {
-        if let Some(client) = client {
-            let backend = Backend {
+    pub(super) fn received(&mut self, backend: Option<Backend>, at: Option<OffsetDateTime>) {
+        if let Some(backend) = backend {
+            let seen = Seen {
                 received: Some(self.text),
                 received_at: at,
-                ..Backend::default()
+                ..Seen::default()
             };
-            self.announced.backends.put(client.0, backend);
+            self.announced.backends.put(backend.0, seen);
         }
         self.log_mut().received = true;
     }
 
-    pub(super) fn authenticated(&mut self, client: Option<Client>, facts: &Facts<'_>) {
+    pub(super) fn authenticated(&mut self, backend: Option<Backend>, facts: &Facts<'_>) {
         let text = self.text;
         let by_gss = matches!(facts.auth_method.as_deref(), Some("gss" | "sspi"));
-        self.note(client, |backend| {
-            backend.authenticated = Some(text);
-            backend.authenticated_by_gss = by_gss;
+        self.note(backend, |seen| {
+            seen.authenticated = Some(text);
+            seen.authenticated_by_gss = by_gss;
         });
         self.log_mut().authenticated = true;
     }
 
-    pub(super) fn authorized(&mut self, client: Option<Client>) {
+    pub(super) fn authorized(&mut self, backend: Option<Backend>) {
         let text = self.text;
-        self.note(client, |backend| backend.authorized = Some(text));
+        self.note(backend, |seen| seen.authorized = Some(text));
         self.log_mut().authorized = true;
     }
 
-    fn note(&mut self, client: Option<Client>, change: impl FnOnce(&mut Backend)) {
-        if let Some(client) = client {
+    fn note(&mut self, backend: Option<Backend>, change: impl FnOnce(&mut Seen)) {
+        if let Some(backend) = backend {
             let backends = &mut self.announced.backends;
-            change(backends.get_or_insert_mut(client.0, Backend::default));
+            change(backends.get_or_insert_mut(backend.0, Seen::default));
         }
     }
 

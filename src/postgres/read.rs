@@ -10,8 +10,8 @@ use std::cmp::Reverse;
 use memchr::{memchr, memchr_iter};
 use time::OffsetDateTime;
 
-use super::event::{ConnectionEvent, Facts, Kind, Standing};
-use super::evidence::{Backend, Client, Evidence};
+use super::event::{Backend, ConnectionEvent, Facts, Kind, Standing};
+use super::evidence::{Evidence, Seen};
 use super::line::{LogLine, PrefixFields};
 use super::message::{self, Named, Report, Said, without_tabs};
 use super::prefix::{Head, LogLinePrefix, Name, Readings};
@@ -160,9 +160,9 @@ struct Reader<'a, 'r, 'm> {
 struct Unsettled<'a> {
     prefix: PrefixFields<'a>,
     event: ConnectionEvent<'a>,
-    client: Option<Client>,
+    backend: Option<Backend>,
     /// What its backend was before.
-    before: Backend,
+    before: Seen,
     /// Do earlier lines of the same text show that no session could have written it?
     is_proven: bool,
 }
@@ -352,8 +352,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
     ) -> Option<(Judgement<'a>, bool)> {
         if self.behind != Behind::Unknown {
             keep_if_any(&mut possible, |judgement| {
-                let client = self.evidence.client(&judgement.line.prefix);
-                self.evidence.is_known_here(client)
+                let backend = self.evidence.backend(&judgement.line.prefix);
+                self.evidence.is_known_here(backend)
             });
         }
         keep_if_any(&mut possible, |judgement| self.goes_with_last(judgement));
@@ -573,18 +573,18 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
 
     fn note_event(&mut self, report: Report<'a>, line: &LogLine<'a>, standing: Standing) {
         let prefix = &line.prefix;
-        let client = self.evidence.client(prefix);
+        let backend = self.evidence.backend(prefix);
         let (kind, named) = (report.kind, report.named);
         let principal = report.principal;
-        let before = self.evidence.backend(client);
+        let before = self.evidence.seen(backend);
         let mut event = self.event(report, prefix, standing);
-        if self.is_behind_forgery(kind, client) {
+        if self.is_behind_forgery(kind, backend) {
             return self.suspect(prefix, event.offset, standing);
         }
         match kind {
             Kind::Received => {
                 if standing == Standing::Certain {
-                    self.evidence.received(client, event.facts.time);
+                    self.evidence.received(backend, event.facts.time);
                 }
                 // A session has names.
                 let is_proven = prefix.user.is_some();
@@ -592,17 +592,21 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             }
             Kind::Authenticated => {
                 if standing > Standing::Claimed {
-                    self.evidence.authenticated(client, &event.facts);
+                    self.evidence.authenticated(backend, &event.facts);
                 }
                 self.await_next(event, prefix, false, before);
             }
             Kind::Authorized => {
-                self.tell_identity(&mut event, principal, client);
-                let is_proven = self.evidence.is_starting_here(client);
-                let is_second = self.evidence.is_received_here(client)
-                    && self.evidence.is_authorized_here(client);
+                if backend.is_none() {
+                    // Nothing tells whether the client was turned away after all.
+                    event.standing = event.standing.min(Standing::OfItsBackend);
+                }
+                self.tell_identity(&mut event, principal, backend);
+                let is_proven = self.evidence.is_starting_here(backend);
+                let is_second = self.evidence.is_received_here(backend)
+                    && self.evidence.is_authorized_here(backend);
                 if standing > Standing::Claimed {
-                    self.evidence.authorized(client);
+                    self.evidence.authorized(backend);
                 }
                 if is_second {
                     self.suspect(prefix, event.offset, standing);
@@ -611,7 +615,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                 }
             }
             Kind::Ready => {
-                if let Some(is_proven) = self.is_news(client) {
+                if let Some(is_proven) = self.is_news(backend) {
                     if !is_proven {
                         event.standing = Standing::Claimed;
                     }
@@ -621,15 +625,15 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             Kind::Disconnected => self.await_next(event, prefix, false, before),
             Kind::Ended => {
                 let is_starting = self.behind != Behind::Unknown
-                    && self.evidence.is_received_here(client)
-                    && !self.evidence.is_authorized_here(client)
+                    && self.evidence.is_received_here(backend)
+                    && !self.evidence.is_authorized_here(backend)
                     && self.evidence.shows_authorizations();
                 if is_starting {
                     event.kind = Kind::Rejected;
                     self.push(event);
                 }
             }
-            Kind::Rejected => self.reject(event, prefix, named, client),
+            Kind::Rejected => self.reject(event, prefix, named, backend),
             Kind::Explanation | Kind::Probed | Kind::Suspicious => self.push(event),
         }
     }
@@ -648,29 +652,30 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             kind: report.kind,
             offset: self.at,
             standing,
+            backend: self.evidence.backend(prefix),
             facts,
         }
     }
 
     /// Does the line stand right behind one that a session has written, and name a client that this
     /// log has not announced? A superuser can write whole lines of any kind.
-    fn is_behind_forgery(&mut self, kind: Kind, client: Option<Client>) -> bool {
+    fn is_behind_forgery(&mut self, kind: Kind, backend: Option<Backend>) -> bool {
         let forged_end = self.forged_end.take();
         forged_end.is_some_and(|end| end + 1 == self.at)
             && kind != Kind::Received
-            && client.is_some()
+            && backend.is_some()
             && self.evidence.shows_announcements()
-            && !self.evidence.is_announced(client)
+            && !self.evidence.is_announced(backend)
     }
 
     /// Is `connection ready` the first that is heard of a session? `None`: it is not.
     /// `Some(true)`: earlier lines of this text show that there was no `connection authorized`.
-    fn is_news(&self, client: Option<Client>) -> Option<bool> {
+    fn is_news(&self, backend: Option<Backend>) -> Option<bool> {
         let evidence = &self.evidence;
-        if evidence.is_received_here(client) {
-            return (!evidence.is_authorized_here(client)).then_some(true);
+        if evidence.is_received_here(backend) {
+            return (!evidence.is_authorized_here(backend)).then_some(true);
         }
-        let was_told = evidence.is_authorized(client) || evidence.shows_authorizations();
+        let was_told = evidence.is_authorized(backend) || evidence.shows_authorizations();
         (!was_told).then_some(false)
     }
 
@@ -679,12 +684,12 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         &self,
         event: &mut ConnectionEvent<'a>,
         principal: Option<&'a str>,
-        client: Option<Client>,
+        backend: Option<Backend>,
     ) {
         let Some(principal) = principal else {
             return;
         };
-        if event.facts.application_name.is_none() || self.evidence.may_be_gss(client) {
+        if event.facts.application_name.is_none() || self.evidence.may_be_gss(backend) {
             event.facts.identity = Some(Cow::Borrowed(principal));
         } else {
             event.facts.application_name = None;
@@ -697,14 +702,14 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         mut event: ConnectionEvent<'a>,
         prefix: &PrefixFields<'a>,
         named: Named,
-        client: Option<Client>,
+        backend: Option<Backend>,
     ) {
         let tells_client = prefix.remote.is_some() || prefix.user.is_some();
-        if named == Named::Nobody && !tells_client && !self.evidence.is_announced(client) {
+        if named == Named::Nobody && !tells_client && !self.evidence.is_announced(backend) {
             return;
         }
         let reason = event.facts.reason.as_deref().unwrap_or_default();
-        if self.evidence.is_authorized(client) && !message::is_of_startup(named, reason) {
+        if self.evidence.is_authorized(backend) && !message::is_of_startup(named, reason) {
             // Its session may have been established: a `disconnection` would tell.
             event.standing = event.standing.min(Standing::OfItsBackend);
         }
@@ -713,7 +718,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         if event.standing == Standing::Claimed
             && self.is_cut_only
             && named == Named::User
-            && self.evidence.was_received_before(client, event.facts.time)
+            && self.evidence.was_received_before(backend, event.facts.time)
         {
             event.facts.database = None;
             event.standing = Standing::Certain;
@@ -727,12 +732,12 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         event: ConnectionEvent<'a>,
         prefix: &PrefixFields<'a>,
         is_proven: bool,
-        before: Backend,
+        before: Seen,
     ) {
         self.unsettled = Some(Unsettled {
             prefix: *prefix,
+            backend: event.backend,
             event,
-            client: self.evidence.client(prefix),
             before,
             is_proven,
         });
@@ -752,7 +757,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                 return;
             }
             Some(Said::FromSql | Said::Detail(_)) if is_next_of_same => {
-                self.evidence.restore(held.client, held.before);
+                self.evidence.restore(held.backend, held.before);
                 return self.suspect(&held.prefix, held.event.offset, held.event.standing);
             }
             _ => {}
@@ -773,6 +778,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             kind: Kind::Suspicious,
             offset: start,
             standing,
+            backend: None,
             facts: Facts::default(),
         };
         if standing == Standing::Certain {
