@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::glob;
 use super::json::Unique;
+use crate::channel;
 use crate::postgres::connection::Encryption;
 use crate::sessions::{Connection, Outcome};
 
@@ -275,7 +276,7 @@ impl Reader<'_> {
             .keys()
             .filter(|key| !matches!(key.as_str(), "when" | "then"))
         {
-            self.fault(key, None, Reason::UnknownKey(RULE_KEYS));
+            self.fault(channel::shown(key), None, Reason::UnknownKey(RULE_KEYS));
         }
         let when = self
             .required(object, "when")
@@ -292,7 +293,7 @@ impl Reader<'_> {
     fn when(&mut self, value: &Value) -> Option<When> {
         let mut when = When::default();
         for (key, value) in self.object("when", value)? {
-            let path = format!("when.{key}");
+            let path = format!("when.{}", channel::shown(key));
             match key.as_str() {
                 "users" => when.users = self.list(&path, value, "a string", glob),
                 "databases" => when.databases = self.list(&path, value, "a string", glob),
@@ -319,13 +320,15 @@ impl Reader<'_> {
         let then = match value {
             Value::String(word) if word == "ignore" => Some(Then::Ignore),
             Value::Object(object) if object.len() == 1 => match object.get("channel") {
-                Some(Value::String(name)) if !name.is_empty() => Some(Then::Channel(name.clone())),
+                Some(Value::String(name)) if channel::is_name(name) => {
+                    Some(Then::Channel(name.clone()))
+                }
                 _ => None,
             },
             _ => None,
         };
         if then.is_none() {
-            let expected = r#""ignore" or {"channel": name}"#;
+            let expected = r#""ignore" or {"channel": name}, a name of at most 80 letters, digits, spaces and any of -_.#"#;
             self.fault("then", None, Reason::Expected(expected));
         }
         then
