@@ -32,16 +32,16 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(8);
 /// A request is not made more often than this: about a minute of doubled backoffs.
 const MOST_ATTEMPTS: u32 = 12;
-/// A longer `Retry-After` counts as this. No invocation waits so long, and a process that was told
+/// A longer `Retry-After` counts as this. It is longer than an invocation, and a process that was told
 /// a nonsensical number once asks again after it.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(5);
 
 /// What the server said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// The wait that the server asks for; at most an hour.
+    /// The wait that the server asks for; at most five minutes.
     pub retry_after: Option<Duration>,
     /// At most 256 KiB.
     pub body: Vec<u8>,
@@ -315,14 +315,14 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_after_of_any_size_is_at_most_an_hour() {
+    fn a_retry_after_of_any_size_is_at_most_five_minutes() {
         for seconds in [
-            "3601",
+            "301",
             "9223372036854775807",
             "18446744073709551615",
             "9".repeat(99).as_str(),
         ] {
-            assert_retry_after(&[("retry-after", seconds)], Some(3600));
+            assert_retry_after(&[("retry-after", seconds)], Some(300));
         }
         assert_retry_after(
             &[("retry-after", "0000000000000000000000000000007")],
@@ -333,7 +333,7 @@ mod tests {
                 ("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT"),
                 ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
             ],
-            Some(3600),
+            Some(300),
         );
     }
 
