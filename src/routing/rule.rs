@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde_json::{Map, Value};
 
 use super::glob;
@@ -402,5 +402,17 @@ fn host(text: &str) -> Option<Host> {
         .parse()
         .ok()
         .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-    net.map(Host::Net)
+    net.map(|net| Host::Net(canonical(net)))
+}
+
+/// A block of IPv4-mapped addresses is the IPv4 block: clients' addresses are read alike.
+fn canonical(net: IpNet) -> IpNet {
+    let mapped = |net: Ipv6Net| {
+        let length = net.prefix_len().checked_sub(96)?;
+        Ipv4Net::new(net.addr().to_ipv4_mapped()?, length).ok()
+    };
+    match net {
+        IpNet::V6(v6) => mapped(v6).map_or(net, IpNet::V4),
+        IpNet::V4(_) => net,
+    }
 }

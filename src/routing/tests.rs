@@ -103,6 +103,13 @@ fn hosts_are_addresses_and_blocks_of_them() {
     matches(r#"{"hosts": ["fe80::/10"]}"#, &host("fe80::1%eth0"));
     matches(r#"{"hosts": ["2001:db8::/32"]}"#, &host("2001:db8:1::23"));
     matches(r#"{"hosts": ["10.0.0.0/8"]}"#, &host("::ffff:10.0.1.23"));
+    for mapped in ["::ffff:10.0.0.0/104", "::ffff:10.0.1.23", "::ffff:0:0/96"] {
+        let when = format!(r#"{{"hosts": ["{mapped}"]}}"#);
+        matches(&when, &host("10.0.1.23"));
+        matches(&when, &host("::ffff:10.0.1.23"));
+        does_not_match(&when, &host("2001:db8:1::23"));
+    }
+    does_not_match(r#"{"hosts": ["::ffff:10.0.0.0/104"]}"#, &host("11.0.1.23"));
     does_not_match(r#"{"hosts": ["0.0.0.0/0"]}"#, &host("2001:db8:1::23"));
     matches(r#"{"hosts": ["[local]"]}"#, &host("[local]"));
     does_not_match(r#"{"hosts": ["0.0.0.0/0", "::/0"]}"#, &host("[local]"));
