@@ -4,6 +4,8 @@
 //! a channel of a rule, as a namespace. So nothing configured is printed unless it has the shape of
 //! a name, and a URL, or the part of one behind its scheme, has a character that no name has.
 
+use std::borrow::Cow;
+
 /// The channel of what no rule sends elsewhere.
 pub const DEFAULT_CHANNEL: &str = "default";
 
@@ -24,6 +26,24 @@ const NOT_SHOWN: &str = "(a name that is not shown: it is long, or has other tha
 #[must_use]
 pub fn shown(name: &str) -> &str {
     if is_name(name) { name } else { NOT_SHOWN }
+}
+
+/// The name, where it has the shape of one; else its number among the others, from 1: names that may
+/// not be shown are still told apart.
+///
+/// ```
+/// use aurora_connection_audit::channel::label;
+///
+/// assert_eq!(label("db-security", 1), "db-security");
+/// assert_eq!(label("https://hooks.slack.com/services/T0/B0/x", 2), "(channel 2)");
+/// ```
+#[must_use]
+pub fn label(name: &str, number: usize) -> Cow<'_, str> {
+    if is_name(name) {
+        Cow::Borrowed(name)
+    } else {
+        Cow::Owned(format!("(channel {number})"))
+    }
 }
 
 /// At most 80 characters, each a letter or digit of any script, a space or one of `-_.#`.

@@ -3,6 +3,7 @@
 //! Nothing here prints a URL: a webhook's URL is its password.
 
 use std::collections::hash_map::RandomState;
+use std::fmt;
 use std::hash::BuildHasher;
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ const MOST_ATTEMPTS: u32 = 12;
 const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(5);
 
 /// What the server said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
@@ -45,6 +46,13 @@ pub struct Answer {
     pub retry_after: Option<Duration>,
     /// At most 256 KiB.
     pub body: Vec<u8>,
+}
+
+/// Without the body: it may be a secret.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} with {} bytes", self.status, self.body.len())
+    }
 }
 
 /// Why there is no answer.
@@ -364,6 +372,16 @@ mod tests {
             assert_retry_after(&[("retry-after", value)], None);
         }
         assert_retry_after(&[("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT")], None);
+    }
+
+    #[test]
+    fn debug_shows_no_body() {
+        let answer = Answer {
+            status: 200,
+            retry_after: None,
+            body: b"secret".to_vec(),
+        };
+        assert_eq!(format!("{answer:?}"), "200 with 6 bytes");
     }
 
     #[test]
