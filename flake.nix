@@ -210,6 +210,7 @@
               cargo-deny
               cargo-zigbuild
               deadnix
+              just
               nixfmt
               opentofu
               python3

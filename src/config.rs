@@ -8,11 +8,12 @@ use std::fmt;
 use std::time::SystemTime;
 
 use isahc::http::Uri;
-use secrecy::SecretString;
 
+use crate::aws::secrets_manager::{self, SecretSource};
+use crate::aws::{Endpoint, Service};
+use crate::channel;
 use crate::postgres::LogLinePrefix;
 use crate::routing::Rules;
-use crate::secrets_manager::{Credentials, SecretSource};
 use crate::sessions::Outcome;
 use crate::slack::message::Style;
 use crate::slack::text::Language;
@@ -106,14 +107,15 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl Config {
-    /// Reads all variables; an empty one counts as absent.
+    /// Reads all variables; an empty one counts as absent. `lookup` is kept: AWS's credentials are
+    /// read again for each request.
     ///
     /// # Errors
     /// With every fault there is.
-    pub fn from_vars(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+    pub fn from_vars(lookup: fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut vars = Vars::new(&lookup);
         let settings = settings(&mut vars);
-        let secret = secret_source(&mut vars);
+        let secret = secret_source(&mut vars, lookup);
         vars.finish(|| {
             Some(Self {
                 settings: settings?,
@@ -232,14 +234,24 @@ fn log_line_prefix(vars: &mut Vars) -> Option<LogLinePrefix> {
 }
 
 fn clusters(json: &str) -> Result<HashMap<String, String>, String> {
-    serde_json::from_str(json).map_err(|error| {
+    let clusters: HashMap<String, String> = serde_json::from_str(json).map_err(|error| {
         format!(
             "must be a JSON object of strings, from log group to the name to show (it is not at line {}, column {})",
             error.line(),
             error.column()
         )
-    })
+    })?;
+    if clusters
+        .values()
+        .any(|name| channel::could_be_webhook(name))
+    {
+        return Err(HOLDS_A_URL.to_owned());
+    }
+    Ok(clusters)
 }
+
+/// What is shown to people must not be what nobody may see.
+const HOLDS_A_URL: &str = "holds a URL where there must be a name to show";
 
 const DEFAULT_NOTIFY_ON: NotifyOn = NotifyOn {
     authorized: true,
@@ -314,23 +326,23 @@ fn time_zone(vars: &mut Vars) -> Option<TimeZone> {
 fn metrics_namespace(name: &str) -> Result<Option<String>, String> {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || ".-_/#: ".contains(c);
     let is_reserved = name.starts_with("AWS/") || name.starts_with(':');
+    if channel::could_be_webhook(name) {
+        return Err(HOLDS_A_URL.to_owned());
+    }
     if name.len() <= 255 && !is_reserved && name.chars().all(is_allowed) {
         return Ok(Some(name.to_owned()));
     }
     Err("must be 1 to 255 letters, digits, spaces or any of .-_/#: and begin with neither AWS/ nor a colon".to_owned())
 }
 
-fn secret_source(vars: &mut Vars) -> Option<SecretSource> {
+fn secret_source(vars: &mut Vars, lookup: fn(&str) -> Option<String>) -> Option<SecretSource> {
     let secret_id = secret_id(vars);
     let region = region(vars, secret_id.as_deref());
-    let endpoint = endpoint(vars, region.as_deref());
-    let credentials = credentials(vars);
+    let endpoint = endpoint(vars, &secrets_manager::SERVICE, region, lookup);
+    let are_credentials_set = credentials(vars);
     Some(SecretSource {
         secret_id: secret_id?,
-        region: region?,
-        endpoint: endpoint?,
-        credentials: credentials?,
-        clock: SystemTime::now,
+        endpoint: endpoint.filter(|_| are_credentials_set)?,
     })
 }
 
@@ -338,7 +350,7 @@ fn secret_id(vars: &mut Vars) -> Option<String> {
     const VARIABLE: &str = "SLACK_WEBHOOK_SECRET_ID";
     const WHAT: &str = "the ARN or name of the secret that holds the webhook's URL";
     let secret_id = vars.required(VARIABLE, WHAT)?;
-    if secret_id.contains("://") {
+    if channel::could_be_webhook(&secret_id) {
         vars.fault(VARIABLE, format!("holds a URL (it must be {WHAT})"));
         return None;
     }
@@ -376,42 +388,62 @@ fn region(vars: &mut Vars, secret_id: Option<&str>) -> Option<String> {
     }
 }
 
-fn endpoint(vars: &mut Vars, region: Option<&str>) -> Option<String> {
-    const OVERRIDES: [&str; 2] = ["AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"];
-    for variable in OVERRIDES {
+fn endpoint(
+    vars: &mut Vars,
+    service: &'static Service,
+    region: Option<String>,
+    variable: fn(&str) -> Option<String>,
+) -> Option<Endpoint> {
+    let url = endpoint_url(vars, service, region.as_deref());
+    Some(Endpoint {
+        service,
+        region: region?,
+        url: url?,
+        variable,
+        clock: SystemTime::now,
+    })
+}
+
+/// The service's own override, else that of all services, else AWS's address.
+///
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
+fn endpoint_url(vars: &mut Vars, service: &Service, region: Option<&str>) -> Option<String> {
+    for variable in [service.endpoint_variable, "AWS_ENDPOINT_URL"] {
         let Some(url) = vars.optional(variable) else {
             continue;
         };
-        if !is_endpoint(&url) {
-            vars.fault(
-                variable,
-                "must be an https URL, or an http URL of this machine",
-            );
-            return None;
+        if is_endpoint(&url) {
+            return Some(url);
         }
-        return Some(url);
+        let problem = "must be an https URL without a path, or an http URL of this machine";
+        vars.fault(variable, problem);
+        return None;
     }
     let region = region?;
-    let domain = if region.starts_with("cn-") {
+    Some(format!(
+        "https://{}.{region}.{}",
+        service.name,
+        domain(region)
+    ))
+}
+
+/// A webhook is no endpoint: it has a path.
+fn is_endpoint(url: &str) -> bool {
+    url.parse::<Uri>()
+        .is_ok_and(|url| crate::http::is_confidential(&url) && matches!(url.path(), "" | "/"))
+}
+
+fn domain(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
         "amazonaws.com.cn"
     } else {
         "amazonaws.com"
-    };
-    Some(format!("https://secretsmanager.{region}.{domain}"))
+    }
 }
 
-fn is_endpoint(url: &str) -> bool {
-    url.parse::<Uri>()
-        .is_ok_and(|url| crate::http::is_confidential(&url))
-}
-
-fn credentials(vars: &mut Vars) -> Option<Credentials> {
+/// That they are there; what they are is read for each signature.
+fn credentials(vars: &mut Vars) -> bool {
     const WHAT: &str = "the function's credentials, which Lambda sets";
-    let access_key_id = vars.required("AWS_ACCESS_KEY_ID", WHAT);
-    let secret_access_key = vars.required("AWS_SECRET_ACCESS_KEY", WHAT);
-    Some(Credentials {
-        access_key_id: access_key_id?,
-        secret_access_key: SecretString::from(secret_access_key?),
-        session_token: vars.optional("AWS_SESSION_TOKEN").map(SecretString::from),
-    })
+    let variables = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    variables.map(|variable| vars.required(variable, WHAT).is_some()) == [true; 2]
 }

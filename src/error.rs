@@ -7,8 +7,8 @@ use lambda_runtime::Diagnostic;
 use crate::cloudwatch::DecodeError;
 use crate::config::ConfigError;
 use crate::http::SendError;
-use crate::secrets_manager::SecretError;
 use crate::slack::SlackError;
+use crate::slack::webhooks::WebhookError;
 
 /// Everything that can fail. No variant holds a secret or a log line.
 #[derive(thiserror::Error)]
@@ -22,9 +22,9 @@ pub enum Error {
     /// The payload.
     #[error(transparent)]
     Payload(#[from] DecodeError),
-    /// The secret.
+    /// The secret, or what is in it.
     #[error(transparent)]
-    Secret(#[from] SecretError),
+    Webhook(#[from] WebhookError),
     /// Slack.
     #[error(transparent)]
     Slack(#[from] SlackError),
@@ -38,7 +38,7 @@ impl Error {
             Self::Config(_) => "Config.Invalid",
             Self::Client(_) => "Http.Client",
             Self::Payload(error) => payload_name(*error),
-            Self::Secret(error) => error.name(),
+            Self::Webhook(error) => error.name(),
             Self::Slack(error) => error.name(),
         }
     }

@@ -3,6 +3,7 @@
 //! Nothing here prints a URL: a webhook's URL is its password.
 
 use std::collections::hash_map::RandomState;
+use std::fmt;
 use std::hash::BuildHasher;
 use std::time::Duration;
 
@@ -30,16 +31,28 @@ const SHORTEST_ATTEMPT: Duration = Duration::from_millis(200);
 /// After the first failure; doubled after each further one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(8);
+/// A request is not made more often than this: about a minute of doubled backoffs.
+const MOST_ATTEMPTS: u32 = 12;
+/// A longer `Retry-After` counts as this. It is longer than an invocation, and a process that was told
+/// a nonsensical number once asks again after it.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(5);
 
 /// What the server said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// The wait that the server asks for.
+    /// The wait that the server asks for; at most five minutes.
     pub retry_after: Option<Duration>,
     /// At most 256 KiB.
     pub body: Vec<u8>,
+}
+
+/// Without the body: it may be a secret.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} with {} bytes", self.status, self.body.len())
+    }
 }
 
 /// Why there is no answer.
@@ -179,16 +192,23 @@ fn send_error(error: &isahc::Error) -> SendError {
     }
 }
 
-/// RFC 9110, section 10.2.3: `Retry-After` is seconds or a date.
+/// RFC 9110, section 10.2.3: `Retry-After` is seconds, in any number of digits, or a date.
 ///
-/// A date is measured from the answer's own `Date`, so that our clock does not matter.
+/// A date is measured from the answer's own `Date`, so that our clock does not matter. What is
+/// neither, as a negative number, says nothing.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let now = http_date(headers.get(header::DATE)?.to_str().ok()?)?;
-    Some((http_date(value)? - now).try_into().unwrap_or_default())
+    let wait = seconds(value).or_else(|| {
+        let now = http_date(headers.get(header::DATE)?.to_str().ok()?)?;
+        Some((http_date(value)? - now).try_into().unwrap_or_default())
+    })?;
+    Some(wait.min(LONGEST_RETRY_AFTER))
+}
+
+/// `delay-seconds = 1*DIGIT`
+fn seconds(digits: &str) -> Option<Duration> {
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| Duration::from_secs(digits.parse().unwrap_or(u64::MAX)))
 }
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`: RFC 2822 once `GMT` is `+0000`.
@@ -218,7 +238,10 @@ pub enum Attempt<T, E> {
     Again(E, Option<Duration>),
 }
 
-/// Makes attempts until one is final or the deadline leaves no time for another.
+/// Makes attempts until one is final, the deadline leaves no time for another, or there were twelve.
+///
+/// Between two of them is what the server asks for, and never less than a backoff: 250 ms, doubled
+/// each time up to 8 s. A server that asks for no wait at all gets no more requests than any other.
 ///
 /// # Errors
 /// With the last attempt's error.
@@ -226,29 +249,42 @@ pub async fn retry<T, E>(
     deadline: Instant,
     mut attempt: impl AsyncFnMut() -> Attempt<T, E>,
 ) -> Result<T, E> {
-    let mut backoff = FIRST_BACKOFF;
+    let mut made = 0;
     loop {
         let (error, asked) = match attempt().await {
             Attempt::Done(value) => return Ok(value),
             Attempt::Failed(error) => return Err(error),
             Attempt::Again(error, asked) => (error, asked),
         };
-        let wait = asked.unwrap_or_else(|| jittered(backoff));
-        if deadline.saturating_duration_since(Instant::now())
-            < wait.saturating_add(SHORTEST_ATTEMPT)
-        {
-            return Err(error);
+        made += 1;
+        let left = deadline.saturating_duration_since(Instant::now());
+        match next_wait(made, asked, left) {
+            Some(wait) => tokio::time::sleep(wait).await,
+            None => return Err(error),
         }
-        tokio::time::sleep(wait).await;
-        backoff = (backoff * 2).min(LONGEST_BACKOFF);
     }
+}
+
+/// The wait after `made` attempts; `None` where there should be no other.
+fn next_wait(made: u32, asked: Option<Duration>, left: Duration) -> Option<Duration> {
+    let doubled = FIRST_BACKOFF.saturating_mul(2_u32.saturating_pow(made.saturating_sub(1)));
+    let backoff = jittered(doubled.min(LONGEST_BACKOFF));
+    let wait = asked.unwrap_or_default().max(backoff);
+    (made < MOST_ATTEMPTS && left >= wait.saturating_add(SHORTEST_ATTEMPT)).then_some(wait)
 }
 
 /// Up to a quarter longer, so that functions that failed together do not return together.
 fn jittered(backoff: Duration) -> Duration {
+    random_between(backoff, backoff + backoff / 4)
+}
+
+/// A moment of chance from `shortest` to `longest`; `shortest` where that is the longer.
+#[must_use]
+pub fn random_between(shortest: Duration, longest: Duration) -> Duration {
     // The standard library seeds each hasher at random; that is random enough here.
-    let random = RandomState::new().hash_one(()) % 256;
-    backoff + backoff / 1024 * u32::try_from(random).unwrap_or(0)
+    let random = RandomState::new().hash_one(()) % 1024;
+    let room = longest.saturating_sub(shortest);
+    shortest + room / 1024 * u32::try_from(random).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -287,11 +323,65 @@ mod tests {
     }
 
     #[test]
+    fn a_retry_after_of_any_size_is_at_most_five_minutes() {
+        for seconds in [
+            "301",
+            "9223372036854775807",
+            "18446744073709551615",
+            "9".repeat(99).as_str(),
+        ] {
+            assert_retry_after(&[("retry-after", seconds)], Some(300));
+        }
+        assert_retry_after(
+            &[("retry-after", "0000000000000000000000000000007")],
+            Some(7),
+        );
+        assert_retry_after(
+            &[
+                ("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT"),
+                ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ],
+            Some(300),
+        );
+    }
+
+    /// How many attempts there are when each fails at once.
+    fn attempts(asked: Option<Duration>, mut left: Duration) -> u32 {
+        let mut made = 1;
+        while let Some(wait) = next_wait(made, asked, left) {
+            left -= wait;
+            made += 1;
+        }
+        made
+    }
+
+    #[test]
+    fn a_server_that_asks_for_no_wait_gets_few_requests() {
+        let nine_seconds = Duration::from_secs(9);
+        let made = attempts(Some(Duration::ZERO), nine_seconds);
+        assert!((5..=6).contains(&made), "{made}");
+        assert_eq!(attempts(Some(Duration::MAX), nine_seconds), 1);
+        assert_eq!(attempts(None, Duration::from_hours(1)), MOST_ATTEMPTS);
+    }
+
+    #[test]
     fn a_retry_after_that_says_nothing_is_none() {
         assert_retry_after(&[], None);
         assert_retry_after(&[("retry-after", "soon")], None);
-        assert_retry_after(&[("retry-after", "-1")], None);
+        for value in ["-1", "+1", "1.5", "1e3", "", " ", "60 s", "0x10"] {
+            assert_retry_after(&[("retry-after", value)], None);
+        }
         assert_retry_after(&[("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT")], None);
+    }
+
+    #[test]
+    fn debug_shows_no_body() {
+        let answer = Answer {
+            status: 200,
+            retry_after: None,
+            body: b"secret".to_vec(),
+        };
+        assert_eq!(format!("{answer:?}"), "200 with 6 bytes");
     }
 
     #[test]

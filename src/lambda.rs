@@ -2,14 +2,17 @@
 
 use std::cell::RefCell;
 use std::env;
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
+use futures_lite::FutureExt;
 use isahc::{HttpClient, Request};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use tokio::time::Instant;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::channel;
 use crate::cloudwatch::SubscriptionPayload;
 use crate::config::Config;
 use crate::error::Error;
@@ -21,6 +24,12 @@ use crate::slack::Slack;
 const INIT: Duration = Duration::from_secs(9);
 /// What an invocation keeps back to tell Lambda about a failure.
 const MARGIN: Duration = Duration::from_millis(500);
+/// Lambda gives an invocation no longer than this.
+const LONGEST_INVOCATION: Duration = Duration::from_mins(15);
+/// A Runtime API that fails more often in a row, each time within a few seconds, is gone.
+const MOST_FAILURES: usize = 10;
+const SOON: Duration = Duration::from_secs(10);
+const BETWEEN_FAILURES: Duration = Duration::from_millis(100);
 
 /// The whole life of the process; `bootstrap` is nothing else.
 #[must_use]
@@ -74,13 +83,33 @@ async fn run() -> Result<(), ()> {
             return Err(());
         }
     };
-    let app = &app;
+    let mut failures = 0;
+    while failures < MOST_FAILURES {
+        let start = Instant::now();
+        serve(&app).await;
+        failures = if start.elapsed() < SOON {
+            failures + 1
+        } else {
+            1
+        };
+        tokio::time::sleep(BETWEEN_FAILURES).await;
+    }
+    Err(())
+}
+
+/// Handles events until one comes that `lambda_runtime` cannot take: it ends at a deadline that is
+/// no number, and panics where there is none. Lambda times such an invocation out and delivers its
+/// event again; what this process remembers is kept.
+async fn serve(app: &App) {
     let handler = service_fn(move |event: LambdaEvent<SubscriptionPayload>| async move {
         pipeline::handle(app, &event.payload, deadline(&event.context)).await
     });
-    lambda_runtime::run(handler).await.map_err(|error| {
-        tracing::error!(error, "the Lambda runtime API failed");
-    })
+    let served = AssertUnwindSafe(lambda_runtime::run(handler)).catch_unwind();
+    match served.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(error, "the Lambda runtime API failed"),
+        Err(_) => tracing::error!("the Lambda runtime API gave an event without its headers"),
+    }
 }
 
 /// Reads the environment and the secret: the first HTTPS request of a process is the slowest, and
@@ -95,7 +124,7 @@ async fn init(client: HttpClient) -> Result<App, Error> {
         .filter(|channel| !slack.has_channel(channel))
     {
         tracing::warn!(
-            channel,
+            channel = channel::shown(channel),
             "the secret has no such channel: its messages go to `default`"
         );
     }
@@ -111,7 +140,7 @@ fn deadline(context: &Context) -> Instant {
         .deadline()
         .duration_since(SystemTime::now())
         .unwrap_or_default();
-    Instant::now() + left.saturating_sub(MARGIN)
+    Instant::now() + left.min(LONGEST_INVOCATION).saturating_sub(MARGIN)
 }
 
 fn log(error: &Error) {

@@ -9,8 +9,7 @@
 //! ```
 //!
 //! [`pipeline`] is the whole program on one screen. [`postgres`] knows neither AWS nor Slack and
-//! does no I/O. Network calls live in [`http`] and its two callers, [`secrets_manager`] and
-//! [`slack`]. Only the bodies of the two binaries, [`lambda`] and `cli`, read the environment.
+//! does no I/O. Network calls live in [`http`] and its two callers, [`aws`] and [`slack`]. Only the bodies of the two binaries, [`lambda`] and `cli`, read the environment.
 //!
 //! From log lines to the messages that Slack would get, without a network:
 //!
@@ -50,6 +49,8 @@ pub mod routing;
 pub mod sessions;
 pub mod slack;
 
+pub mod aws;
+pub mod channel;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
@@ -58,7 +59,6 @@ pub mod error;
 pub mod http;
 pub mod lambda;
 pub mod metrics;
-pub mod secrets_manager;
 
 #[cfg(feature = "cli")]
 pub mod preview;

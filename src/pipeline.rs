@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::channel;
 use crate::cloudwatch::{self, LogBatch, SubscriptionPayload};
 use crate::config::Settings;
 use crate::delivered::{Delivered, Key};
@@ -240,7 +241,7 @@ async fn post_all(
                 message.keys.iter().for_each(|key| delivered.insert(*key));
             }
             Err(error) => {
-                let channel = message.channel.as_str();
+                let channel = channel::shown(&message.channel);
                 tracing::error!(channel, error_type = error.name(), %error, "not posted");
                 result = result.and(Err(error));
             }

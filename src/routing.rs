@@ -18,12 +18,10 @@ mod glob;
 mod json;
 mod rule;
 
+pub use crate::channel::DEFAULT_CHANNEL;
 use crate::sessions::Connection;
 pub use rule::{Event, Reason, RuleFault};
 use rule::{Rule, Then};
-
-/// The channel of what no rule matches.
-pub const DEFAULT_CHANNEL: &str = "default";
 
 /// The rules, in order.
 #[derive(Debug, Clone, PartialEq)]

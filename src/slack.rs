@@ -5,7 +5,7 @@
 //! | answer | meaning |
 //! |---|---|
 //! | 200 `ok` | posted; nothing else is success |
-//! | 429 | again after `Retry-After` |
+//! | 429 | again after `Retry-After`, at a moment of chance; failed at once where that is too long |
 //! | 408, 5xx, no answer | again after a while |
 //! | 403, 404, 410 | the webhook is gone: the secret is read once more, and a new URL is tried |
 //! | any other | failed |
@@ -17,6 +17,7 @@ pub mod message;
 pub mod mrkdwn;
 pub mod text;
 pub mod time_zone;
+pub mod webhooks;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -27,8 +28,9 @@ use isahc::{HttpClient, Request};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
+use self::webhooks::{WebhookError, Webhooks};
+use crate::aws::secrets_manager::SecretSource;
 use crate::http::{self, Answer, Attempt, SendError};
-use crate::secrets_manager::{self, SecretError, SecretSource, Webhooks};
 
 /// Slack's limit for a webhook.
 const BETWEEN_POSTS: Duration = Duration::from_secs(1);
@@ -142,8 +144,8 @@ impl Slack {
         client: HttpClient,
         source: SecretSource,
         deadline: Instant,
-    ) -> Result<Self, SecretError> {
-        let webhooks = secrets_manager::read_webhooks(&client, &source, deadline).await?;
+    ) -> Result<Self, WebhookError> {
+        let webhooks = Webhooks::read(&client, &source, deadline).await?;
         let ready = RefCell::default();
         Ok(Self {
             client,
@@ -157,6 +159,13 @@ impl Slack {
     #[must_use]
     pub fn has_channel(&self, channel: &str) -> bool {
         self.webhooks.borrow().get(channel).0 == channel
+    }
+
+    /// The channels of the secret, by name. To print one, see [`crate::channel::label`].
+    #[must_use]
+    pub fn channels(&self) -> Vec<String> {
+        let webhooks = self.webhooks.borrow();
+        webhooks.channels().map(str::to_owned).collect()
     }
 
     /// Posts a message, once a second at most for each webhook.
@@ -193,7 +202,7 @@ impl Slack {
 
     /// The channel's webhook of today, if it differs from the one that failed.
     async fn rotated(&self, channel: &str, old: &Webhook, deadline: Instant) -> Option<Webhook> {
-        match secrets_manager::read_webhooks(&self.client, &self.source, deadline).await {
+        match Webhooks::read(&self.client, &self.source, deadline).await {
             Ok(webhooks) => *self.webhooks.borrow_mut() = webhooks,
             Err(error) => {
                 tracing::warn!(error_type = error.name(), %error, "the secret cannot be read again");
@@ -222,12 +231,12 @@ impl Slack {
             let request =
                 Request::post(webhook.url.expose_secret()).header(CONTENT_TYPE, "application/json");
             match http::send(&self.client, request, payload.to_vec(), deadline).await {
-                Ok(answer) => {
-                    if let Some(wait) = answer.retry_after {
-                        self.pause(webhook, wait.max(BETWEEN_POSTS));
-                    }
-                    read_answer(&answer)
+                Ok(answer) if answer.status == 429 => {
+                    let asked = answer.retry_after.unwrap_or_default().max(BETWEEN_POSTS);
+                    self.pause(webhook, asked);
+                    throttled(asked, deadline.saturating_duration_since(Instant::now()))
                 }
+                Ok(answer) => read_answer(&answer),
                 Err(error) if error.is_transient() => {
                     Attempt::Again(SlackError::Unreachable(error), None)
                 }
@@ -249,11 +258,21 @@ struct Webhook {
     url: SecretString,
 }
 
+/// After 429: fail at once where Slack asks for more time than there is. Else come back at a moment
+/// of chance in the first half of the time that is then left, so that functions which were throttled
+/// together, as after a midnight job, do not return together.
+fn throttled<T>(asked: Duration, left: Duration) -> Attempt<T, SlackError> {
+    let Some(room) = left.checked_sub(asked) else {
+        return Attempt::Failed(SlackError::RateLimited);
+    };
+    let wait = http::random_between(asked, asked + room / 2);
+    Attempt::Again(SlackError::RateLimited, Some(wait))
+}
+
 fn read_answer(answer: &Answer) -> Attempt<(), SlackError> {
     let status = answer.status;
     match (status, answer.body.trim_ascii()) {
         (200, b"ok") => Attempt::Done(()),
-        (429, _) => Attempt::Again(SlackError::RateLimited, answer.retry_after),
         (408 | 500.., _) => Attempt::Again(SlackError::Unavailable { status }, answer.retry_after),
         (_, body) => {
             let known = REFUSALS
@@ -264,5 +283,38 @@ fn read_answer(answer: &Answer) -> Attempt<(), SlackError> {
                 None => SlackError::Unexpected { status },
             })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn too_long_a_wait_fails_at_once() {
+        for (asked, left) in [(300, 30), (31, 30), (1, 0)] {
+            let attempt = throttled::<()>(SECOND * asked, SECOND * left);
+            let expected = SlackError::RateLimited;
+            assert!(matches!(attempt, Attempt::Failed(error) if error == expected));
+        }
+    }
+
+    #[test]
+    fn waits_are_spread_over_the_time_that_is_left() {
+        let mut in_quarters = [0; 4];
+        for _ in 0..400 {
+            let Attempt::Again(_, Some(wait)) = throttled::<()>(2 * SECOND, 42 * SECOND) else {
+                panic!("no wait");
+            };
+            assert!((2 * SECOND..=22 * SECOND).contains(&wait), "{wait:?}");
+            let quarter = (wait.as_secs() - 2) / 5;
+            in_quarters[usize::try_from(quarter).unwrap().min(3)] += 1;
+        }
+        assert!(
+            in_quarters.iter().all(|count| *count > 50),
+            "{in_quarters:?}"
+        );
     }
 }

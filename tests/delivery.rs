@@ -64,6 +64,52 @@ fn slack_asks_to_wait_for_longer_than_there_is() {
     assert_eq!(function.local.posts().len(), 1);
 }
 
+/// An answer with this status and body that asks to wait.
+fn asks_to_wait(status: u16, retry_after: &str, body: &str) -> Reply {
+    let header = format!("retry-after: {retry_after}\r\n");
+    Reply::Answer(status, header, body.to_owned())
+}
+
+#[test]
+fn no_retry_after_ends_the_process_or_hides_a_message() {
+    for seconds in [
+        "18446744073709551615",
+        "9223372036854775807",
+        &"9".repeat(40),
+    ] {
+        let replies = vec![asks_to_wait(429, seconds, "rate_limited")];
+        assert_not_posted(replies, LIMIT, "Slack.RateLimited");
+        // Slack took it, so what it asks besides is nonsense.
+        let function = assert_posted([asks_to_wait(200, seconds, "ok")]);
+        assert!(!function.invoke(&payload(&login("bob", 2))).failed);
+    }
+    for seconds in ["-5", "0", "soon", "1.5", "Sun, 06 Nov 1994 08:49:37 GMT"] {
+        assert_posted([asks_to_wait(500, seconds, "")]);
+    }
+}
+
+#[test]
+fn odd_answers_are_errors_by_name() {
+    let odd = |status, headers: &str, body: &str| {
+        vec![Reply::Answer(status, headers.to_owned(), body.to_owned())]
+    };
+    let to_itself = format!("location: {WEBHOOK}\r\n");
+    let long = "x".repeat(1 << 20);
+    for (replies, name) in [
+        (odd(200, "", ""), "Slack.UnexpectedAnswer"),
+        (odd(200, "", "OK"), "Slack.UnexpectedAnswer"),
+        (odd(201, "", "ok"), "Slack.UnexpectedAnswer"),
+        (odd(204, "", ""), "Slack.UnexpectedAnswer"),
+        (odd(301, &to_itself, ""), "Slack.UnexpectedAnswer"),
+        (odd(307, &to_itself, ""), "Slack.UnexpectedAnswer"),
+        (odd(400, "", "surprise"), "Slack.UnexpectedAnswer"),
+        (odd(403, "", "action_prohibited"), "Slack.ActionProhibited"),
+        (vec![Reply::status(200, &long); 9], "Slack.Unreachable"),
+    ] {
+        assert_not_posted(replies, Duration::from_secs(4), name);
+    }
+}
+
 #[test]
 fn slack_fails_once() {
     let function = assert_posted([Reply::status(500, "rollup_error")]);

@@ -10,7 +10,10 @@
 
 mod support;
 
+use std::time::Duration;
+
 use aurora_connection_audit::cli::local::{Local, Reply, WEBHOOK};
+use serde_json::json;
 use support::{Function, error_type, login, payload, webhook};
 
 /// Init fails by name; Lambda is told, and the log has one line about it.
@@ -117,7 +120,7 @@ fn the_credentials_have_expired() {
             local.script_secrets([Reply::status(400, refusal)]);
         },
         "SecretsManager.ExpiredCredentials",
-        "the AWS credentials in the environment have expired",
+        "Secrets Manager: the AWS credentials in the environment have expired",
     );
 }
 
@@ -126,7 +129,7 @@ fn the_secret_is_no_webhook() {
     assert_init_fails(
         |local| local.script_secrets([Reply::secret("xoxb-0123456789-secret")]),
         "SecretsManager.NotAUrl",
-        "the secret's webhook for channel \"default\" is not an https URL",
+        "the secret is not an https URL, nor a JSON object of channel names and webhook URLs",
     );
 }
 
@@ -180,7 +183,7 @@ fn the_environment_is_not_valid() {
             "MESSAGE_TIME_ZONE: must be a name of the IANA time zone database, as Asia/Tokyo",
             "METRICS_NAMESPACE: must be 1 to 255 letters, digits, spaces or any of .-_/#: and begin with neither AWS/ nor a colon",
             "SLACK_WEBHOOK_SECRET_ID: holds a URL (it must be the ARN or name of the secret that holds the webhook's URL)",
-            "AWS_ENDPOINT_URL_SECRETS_MANAGER: must be an https URL, or an http URL of this machine",
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER: must be an https URL without a path, or an http URL of this machine",
             "AWS_SECRET_ACCESS_KEY: is not set (it must be the function's credentials, which Lambda sets)",
         ]
     );
@@ -208,5 +211,105 @@ fn no_secret_reaches_the_log() {
         let log = function.log_with("Slack.NoService");
         assert!(log.contains("Slack.NoService"), "{log}");
         assert!(!log.contains("canary"), "{log}");
+    }
+}
+
+const HOOK: &str = "https://hooks.slack.com/services/T0CANARY/B0CANARY/canary";
+
+/// Whatever becomes of the function, and of an event for it: the webhook is nowhere in its log, nor
+/// in what it tells Lambda.
+#[track_caller]
+fn assert_no_webhook_in_the_log(variables: &[(&str, &str)], secret: Option<&str>) {
+    let mut function = Function::start_with(variables, |local| {
+        local.script_secrets(secret.map(Reply::secret));
+    });
+    let local = &function.local;
+    let id = local.invoke(&payload(&login("alice", 1)), Duration::from_millis(1500));
+    let outcome = (0..60).find_map(|_| {
+        let moment = Duration::from_millis(25);
+        let failed = local.init_error(moment);
+        failed.or_else(|| local.outcome(&id, moment))
+    });
+    let said = format!("{}{outcome:?}", function.stop()).to_lowercase();
+    assert!(!said.contains("canary"), "{variables:?} {secret:?}: {said}");
+    assert!(!said.contains("hooks.slack"), "{variables:?}: {said}");
+}
+
+#[test]
+fn a_webhook_in_any_variable_reaches_no_log() {
+    let escaped = HOOK.replace('/', "\\/");
+    let json = [
+        (
+            "CLUSTERS",
+            json!({ "/aws/rds/cluster/orders/postgresql": HOOK }),
+        ),
+        ("CLUSTERS", json!({ HOOK: "orders" })),
+        (
+            "RULES",
+            json!([{ "when": { "users": ["x"] }, "then": { "channel": HOOK } }]),
+        ),
+        (
+            "RULES",
+            json!([{ "when": { "users": [HOOK] }, "then": { "channel": "a" } }]),
+        ),
+        (
+            "RULES",
+            json!([{ "when": { HOOK: [] }, HOOK: "x", "then": HOOK }]),
+        ),
+    ]
+    .map(|(variable, value)| (variable, value.to_string()));
+    let plain = [
+        "SLACK_WEBHOOK_SECRET_ID",
+        "LOG_LINE_PREFIX",
+        "CLUSTERS",
+        "NOTIFY_ON",
+        "RULES",
+        "MESSAGE_LANGUAGE",
+        "MESSAGE_TIME_ZONE",
+        "METRICS_NAMESPACE",
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        "AWS_REGION",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_LAMBDA_LOG_LEVEL",
+        "AWS_LAMBDA_LOG_FORMAT",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "_X_AMZN_TRACE_ID",
+    ];
+    let schemeless = HOOK.trim_start_matches("https://");
+    let places = plain
+        .iter()
+        .flat_map(|variable| [HOOK, schemeless].map(|value| (*variable, value.to_owned())));
+    for (variable, value) in places.chain(json) {
+        assert_no_webhook_in_the_log(&[(variable, &value)], None);
+        let value = value.replace(HOOK, &escaped);
+        if value.contains(&escaped) && matches!(variable, "CLUSTERS" | "RULES") {
+            assert_no_webhook_in_the_log(&[(variable, &value)], None);
+        }
+    }
+}
+
+#[test]
+fn a_webhook_in_any_place_of_the_secret_reaches_no_log() {
+    let places = [
+        json!({ HOOK: "default" }),
+        json!({ "default": HOOK, format!("{HOOK}2"): "security" }),
+        json!({ "default": HOOK, HOOK: HOOK }),
+        json!({ "security": HOOK }),
+        json!({ "default": [HOOK] }),
+        json!({ "default": { "url": HOOK } }),
+        json!([HOOK]),
+        json!(HOOK),
+    ]
+    .map(|secret| secret.to_string());
+    let rules = json!([{ "when": {}, "then": { "channel": "security" } }]).to_string();
+    let plain = [&HOOK["https://".len()..], "http://hooks.slack.com/canary"].map(str::to_owned);
+    for secret in places.into_iter().chain(plain) {
+        assert_no_webhook_in_the_log(&[("RULES", &rules)], Some(&secret));
     }
 }

@@ -10,7 +10,10 @@
 
 mod support;
 
+use std::time::Duration;
+
 use aurora_connection_audit::cli::event;
+use aurora_connection_audit::cli::local::Deadline;
 use aws_lambda_events::cloudwatch_logs::LogData;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -170,4 +173,34 @@ fn bad_json() {
         "Payload.Json",
         "awslogs.data is not a subscription's JSON: syntax error at line 1, column 47",
     );
+}
+
+/// Whatever Lambda says of the deadline of one event, the next is handled by the same process.
+#[track_caller]
+fn assert_alive_after(deadline: Deadline) {
+    let function = Function::start(|_| {});
+    let id = function
+        .local
+        .invoke_until(&payload(&login("alice", 1)), deadline);
+    // There may be no outcome: the event without a deadline is Lambda's to time out.
+    let _ = function.local.outcome(&id, Duration::from_millis(700));
+    let outcome = function.invoke(&payload(&login("bob", 2)));
+    assert!(!outcome.failed, "{}\n{}", outcome.body, function.log());
+}
+
+#[test]
+fn no_deadline_ends_the_process() {
+    let headers = [
+        "abc",
+        "-1",
+        "",
+        "1e9",
+        "0",
+        "18446744073709551615",
+        "99999999999999999999",
+    ];
+    for header in headers {
+        assert_alive_after(Deadline::Header(header.to_owned()));
+    }
+    assert_alive_after(Deadline::Unsaid);
 }

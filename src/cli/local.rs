@@ -44,7 +44,18 @@ struct State {
 struct Event {
     id: String,
     payload: String,
-    limit: Duration,
+    deadline: Deadline,
+}
+
+/// When Lambda says that an invocation ends.
+#[derive(Debug, Clone)]
+pub enum Deadline {
+    /// So long after the function takes the event.
+    After(Duration),
+    /// The header as it is, right or wrong.
+    Header(String),
+    /// Without the header.
+    Unsaid,
 }
 
 /// How a server answers one request.
@@ -170,13 +181,19 @@ impl Local {
     /// give it.
     #[must_use]
     pub fn invoke(&self, payload: &str, limit: Duration) -> String {
+        self.invoke_until(payload, Deadline::After(limit))
+    }
+
+    /// As [`Local::invoke`], with any deadline.
+    #[must_use]
+    pub fn invoke_until(&self, payload: &str, deadline: Deadline) -> String {
         let mut state = self.state();
         state.invocations += 1;
         let id = format!("invocation-{}", state.invocations);
         state.events.push_back(Event {
             id: id.clone(),
             payload: payload.to_owned(),
-            limit,
+            deadline,
         });
         self.shared.changed.notify_all();
         id
@@ -262,12 +279,9 @@ impl Local {
         let Some(event) = self.wait(DAY, |state| state.events.pop_front()) else {
             return Reply::HangUp;
         };
-        let now = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let deadline = (now + event.limit).as_millis();
+        let deadline = deadline_header(&event.deadline);
         let headers = format!(
-            "lambda-runtime-aws-request-id: {}\r\nlambda-runtime-deadline-ms: {deadline}\r\nlambda-runtime-invoked-function-arn: arn:aws:lambda:ap-northeast-1:123456789012:function:aurora-connection-audit\r\n",
+            "lambda-runtime-aws-request-id: {}\r\n{deadline}lambda-runtime-invoked-function-arn: arn:aws:lambda:ap-northeast-1:123456789012:function:aurora-connection-audit\r\n",
             event.id
         );
         Reply::Answer(200, headers, event.payload)
@@ -323,6 +337,19 @@ impl Local {
         });
         reply
     }
+}
+
+/// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-next>
+fn deadline_header(deadline: &Deadline) -> String {
+    let value = match deadline {
+        Deadline::After(limit) => {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            (now.unwrap_or_default() + *limit).as_millis().to_string()
+        }
+        Deadline::Header(value) => value.clone(),
+        Deadline::Unsaid => return String::new(),
+    };
+    format!("lambda-runtime-deadline-ms: {value}\r\n")
 }
 
 struct Request {

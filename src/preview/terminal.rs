@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::mrkdwn::{Span, spans};
 use super::{APP, Block, blocks};
-use crate::slack::mrkdwn::is_invisible;
+use crate::slack::mrkdwn::{FIRST_STRONG_ISOLATE, POP_DIRECTIONAL_ISOLATE, is_invisible};
 
 /// Draws a message in lines of at most `width` columns, where a word allows it.
 ///
@@ -171,11 +171,14 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(|c: char| c == ' ' || columns_of(c) == 2)
 }
 
+/// What our messages hold of the invisible: emoji of more than one character, and isolates.
+const NEVER_DRAWN: [char; 3] = ['\u{fe0f}', FIRST_STRONG_ISOLATE, POP_DIRECTIONAL_ISOLATE];
+
 /// Nothing that a terminal would obey. The message holds no such thing; this makes it certain.
 fn visible(text: &str) -> String {
     text.chars()
         .map(|c| {
-            if is_invisible(c) && c != '\u{fe0f}' {
+            if is_invisible(c) && !NEVER_DRAWN.contains(&c) {
                 '\u{fffd}'
             } else {
                 c
@@ -191,7 +194,7 @@ fn columns(text: &str) -> usize {
 /// Two for East Asian wide characters and emoji.
 fn columns_of(c: char) -> usize {
     match c {
-        '\u{fe0f}' | '\u{300}'..='\u{36f}' => 0,
+        '\u{fe0f}' | '\u{2068}' | '\u{2069}' | '\u{300}'..='\u{36f}' => 0,
         '\u{1100}'..='\u{115f}'
         | '\u{2e80}'..='\u{303e}'
         | '\u{3041}'..='\u{a4cf}'

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde_json::{Map, Value};
 
 use super::glob;
 use super::json::Unique;
+use crate::channel;
 use crate::postgres::event::Encryption;
 use crate::sessions::{Connection, Outcome};
 
@@ -284,7 +285,7 @@ impl Reader<'_> {
             .keys()
             .filter(|key| !matches!(key.as_str(), "when" | "then"))
         {
-            self.fault(key, None, Reason::UnknownKey(RULE_KEYS));
+            self.fault(channel::shown(key), None, Reason::UnknownKey(RULE_KEYS));
         }
         let when = self
             .required(object, "when")
@@ -301,7 +302,7 @@ impl Reader<'_> {
     fn when(&mut self, value: &Value) -> Option<When> {
         let mut when = When::default();
         for (key, value) in self.object("when", value)? {
-            let path = format!("when.{key}");
+            let path = format!("when.{}", channel::shown(key));
             match key.as_str() {
                 "users" => when.users = self.list(&path, value, "a string", glob),
                 "databases" => when.databases = self.list(&path, value, "a string", glob),
@@ -328,13 +329,15 @@ impl Reader<'_> {
         let then = match value {
             Value::String(word) if word == "ignore" => Some(Then::Ignore),
             Value::Object(object) if object.len() == 1 => match object.get("channel") {
-                Some(Value::String(name)) if !name.is_empty() => Some(Then::Channel(name.clone())),
+                Some(Value::String(name)) if channel::is_name(name) => {
+                    Some(Then::Channel(name.clone()))
+                }
                 _ => None,
             },
             _ => None,
         };
         if then.is_none() {
-            let expected = r#""ignore" or {"channel": name}"#;
+            let expected = r#""ignore" or {"channel": name}, a name of at most 80 letters, digits, spaces and any of -_.#"#;
             self.fault("then", None, Reason::Expected(expected));
         }
         then
@@ -408,5 +411,17 @@ fn host(text: &str) -> Option<Host> {
         .parse()
         .ok()
         .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-    net.map(Host::Net)
+    net.map(|net| Host::Net(canonical(net)))
+}
+
+/// A block of IPv4-mapped addresses is the IPv4 block: clients' addresses are read alike.
+fn canonical(net: IpNet) -> IpNet {
+    let mapped = |net: Ipv6Net| {
+        let length = net.prefix_len().checked_sub(96)?;
+        Ipv4Net::new(net.addr().to_ipv4_mapped()?, length).ok()
+    };
+    match net {
+        IpNet::V6(v6) => mapped(v6).map_or(net, IpNet::V4),
+        IpNet::V4(_) => net,
+    }
 }

@@ -103,6 +103,13 @@ fn hosts_are_addresses_and_blocks_of_them() {
     matches(r#"{"hosts": ["fe80::/10"]}"#, &host("fe80::1%eth0"));
     matches(r#"{"hosts": ["2001:db8::/32"]}"#, &host("2001:db8:1::23"));
     matches(r#"{"hosts": ["10.0.0.0/8"]}"#, &host("::ffff:10.0.1.23"));
+    for mapped in ["::ffff:10.0.0.0/104", "::ffff:10.0.1.23", "::ffff:0:0/96"] {
+        let when = format!(r#"{{"hosts": ["{mapped}"]}}"#);
+        matches(&when, &host("10.0.1.23"));
+        matches(&when, &host("::ffff:10.0.1.23"));
+        does_not_match(&when, &host("2001:db8:1::23"));
+    }
+    does_not_match(r#"{"hosts": ["::ffff:10.0.0.0/104"]}"#, &host("11.0.1.23"));
     does_not_match(r#"{"hosts": ["0.0.0.0/0"]}"#, &host("2001:db8:1::23"));
     matches(r#"{"hosts": ["[local]"]}"#, &host("[local]"));
     does_not_match(r#"{"hosts": ["0.0.0.0/0", "::/0"]}"#, &host("[local]"));
@@ -246,20 +253,20 @@ fn every_fault_is_reported_with_its_rule() {
     rule 1: when.users: is an empty list, which nothing matches
     rule 2: when.hosts: entry 2: must be an IP address or CIDR block
     rule 2: when.hosts: entry 3: must be an IP address or CIDR block
-    rule 2: then: must be "ignore" or {"channel": name}
+    rule 2: then: must be "ignore" or {"channel": name}, a name of at most 80 letters, digits, spaces and any of -_.#
     rule 3: when.events: entry 1: must be authorized, rejected, disconnected or suspicious
     rule 3: when.tls: must be true or false
     rule 3: when.user: no such key; the keys are users, databases, hosts, applications, clusters, events, tls
-    rule 3: then: must be "ignore" or {"channel": name}
+    rule 3: then: must be "ignore" or {"channel": name}, a name of at most 80 letters, digits, spaces and any of -_.#
     rule 4: whem: no such key; the keys are when, then
     rule 4: when: is missing
     rule 4: then: is missing
     rule 5: must be a JSON object
     rule 6: when: must be a JSON object
-    rule 6: then: must be "ignore" or {"channel": name}
+    rule 6: then: must be "ignore" or {"channel": name}, a name of at most 80 letters, digits, spaces and any of -_.#
     rule 7: when.clusters: entry 1: must be a string
     rule 7: when.databases: must be a list of strings
-    rule 7: then: must be "ignore" or {"channel": name}
+    rule 7: then: must be "ignore" or {"channel": name}, a name of at most 80 letters, digits, spaces and any of -_.#
     "#);
 }
 
@@ -269,4 +276,25 @@ fn what_holds_no_rules_is_one_fault() {
     insta::assert_snapshot!(faults("{}"), @"must be a JSON array of rules");
     let twice = r#"[{"when": {"users": ["a"], "users": ["b"]}, "then": "ignore"}]"#;
     insta::assert_snapshot!(faults(twice), @"a key stands twice in its object, near line 1, column 42");
+}
+
+#[test]
+fn nothing_that_could_be_a_webhook_is_in_a_fault() {
+    const HOOK: &str = "https://hooks.slack.com/services/T0/B0/x";
+    let places = [
+        format!(r#"[{{"{HOOK}": 1, "when": {{}}, "then": "ignore"}}]"#),
+        format!(r#"[{{"when": {{"{HOOK}": []}}, "then": "ignore"}}]"#),
+        format!(r#"[{{"when": {{"events": ["{HOOK}"]}}, "then": "ignore"}}]"#),
+        format!(r#"[{{"when": {{}}, "then": "{HOOK}"}}]"#),
+        format!(r#"[{{"when": {{}}, "then": {{"channel": "{HOOK}"}}}}]"#),
+        format!(r#"[{{"when": {{}}, "then": {{"{HOOK}": "channel"}}}}]"#),
+        HOOK.to_owned(),
+        format!("{{\"{HOOK}\": {{}}}}"),
+    ];
+    for json in places {
+        let faults = Rules::from_json(&json).expect_err(&json);
+        for fault in faults {
+            assert!(!format!("{fault} {fault:?}").contains("slack"), "{fault}");
+        }
+    }
 }

@@ -23,7 +23,7 @@ LANGUAGES = ["ja", "en"]
 MARKUP = re.compile(r"<(https://[^<>|]+\|[^<>|]+|!date\^\d+\^\{date_num\} \{time_secs\}\|[^<>|]+)>")
 ENTITY = re.compile(r"&(amp|lt|gt);")
 INVISIBLE = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2067\u206a-\u206f\ufeff\U000e0000-\U000e007f]"
 )
 
 

@@ -112,6 +112,16 @@ impl Function {
         self.log()
     }
 
+    /// Ends it, and returns all that it wrote.
+    pub fn stop(&mut self) -> String {
+        self.process.kill().ok();
+        self.process.wait().ok();
+        self.collectors
+            .drain(..)
+            .for_each(|collector| collector.join().unwrap());
+        self.log()
+    }
+
     /// Waits for its end and the end of its log.
     #[track_caller]
     pub fn exit_code(&mut self) -> Option<i32> {

@@ -1,7 +1,8 @@
 //! The message about many connections, or none: lists of groups, the most telling first.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::hash::{BuildHasher, Hash, RandomState};
 
 use time::OffsetDateTime;
 
@@ -9,7 +10,7 @@ use super::facts::{self, Fact};
 use super::{Batch, Block, Message, SECTION, Text, context, unparsed_note};
 use crate::sessions::{Connection, Outcome};
 use crate::slack::mrkdwn::{length, quoted};
-use crate::slack::text::EMOJI;
+use crate::slack::text::{EMOJI, Words};
 
 /// The most telling first.
 const OUTCOMES: [Outcome; 5] = [
@@ -114,18 +115,24 @@ fn lists(
     day: Option<OffsetDateTime>,
 ) -> Vec<Vec<String>> {
     let mut groups = grouped(connections);
-    groups.sort_by_key(|group| {
+    groups.sort_unstable_by_key(|group| {
         let Connection {
             outcome, offset, ..
         } = *group.example;
-        let rank = OUTCOMES.iter().position(|known| *known == outcome);
         let confirmed = group.example.confirmed();
-        (rank, confirmed, Reverse(group.count), group.first, offset)
+        let rank = OUTCOMES.iter().position(|known| *known == outcome);
+        (
+            rank,
+            confirmed,
+            Reverse(group.count),
+            group.first.facts.time,
+            offset,
+        )
     });
     let by_outcome: Vec<&[Group<'_>]> = groups
         .chunk_by(|a, b| a.example.outcome == b.example.outcome)
         .collect();
-    let lines: Vec<Vec<String>> = by_outcome
+    let lines: Vec<Vec<Line>> = by_outcome
         .iter()
         .map(|groups| lines_that_fit(groups, batch, day))
         .collect();
@@ -155,54 +162,92 @@ fn rooms(needs: &[usize]) -> Vec<usize> {
         .collect()
 }
 
-fn list(groups: &[Group<'_>], lines: Vec<String>, room: usize, batch: &Batch<'_>) -> Vec<String> {
+/// The line of a group, and the group's place in its list.
+struct Line {
+    at: usize,
+    text: String,
+}
+
+/// The lines that have room, in the order of `groups`; `lines` are in the order in which they get it.
+fn list(groups: &[Group<'_>], lines: Vec<Line>, room: usize, batch: &Batch<'_>) -> Vec<String> {
     let words = batch.words();
-    let count = |groups: &[Group<'_>]| groups.iter().map(|group| group.count).sum::<usize>();
-    let mut list = Vec::with_capacity(lines.len() + 2);
-    if let Some(group) = groups.first() {
-        let outcome = group.example.outcome;
-        list.push(format!(
-            "*{} {}*",
-            EMOJI.of(outcome),
-            words.counted.of(outcome)(count(groups))
-        ));
-        if outcome == Outcome::Suspicious {
-            list.push(words.suspicion.to_owned());
-        }
-    }
+    let connections: usize = groups.iter().map(|group| group.count).sum();
+    let mut list = heading(groups, connections, words);
     let mut used = 0;
-    let shown = lines.into_iter().take_while(|line| {
-        used += length(line) + 1;
-        used <= room
-    });
-    let before = list.len();
-    list.extend(shown);
-    let left_out = groups.get(list.len() - before..).unwrap_or_default();
-    if !left_out.is_empty() {
-        list.push((words.more)(left_out.len(), count(left_out)));
+    let mut shown: Vec<Line> = lines
+        .into_iter()
+        .take_while(|line| {
+            used += length(&line.text) + 1;
+            used <= room
+        })
+        .collect();
+    shown.sort_unstable_by_key(|line| line.at);
+    let told = shown.iter().filter_map(|line| groups.get(line.at));
+    let told: usize = told.map(|group| group.count).sum();
+    let left_out = groups.len() - shown.len();
+    list.extend(shown.into_iter().map(|line| line.text));
+    if left_out > 0 {
+        list.push((words.more)(left_out, connections - told));
     }
     list
 }
 
-/// As many as there could be room for.
+fn heading(groups: &[Group<'_>], connections: usize, words: &Words) -> Vec<String> {
+    let Some(group) = groups.first() else {
+        return Vec::new();
+    };
+    let outcome = group.example.outcome;
+    let counted = words.counted.of(outcome)(connections);
+    let note = (outcome == Outcome::Suspicious).then(|| words.suspicion.to_owned());
+    let title = format!("*{} {counted}*", EMOJI.of(outcome));
+    [title].into_iter().chain(note).collect()
+}
+
+/// As many as there could be room for, in the order in which they get it.
 fn lines_that_fit(
     groups: &[Group<'_>],
     batch: &Batch<'_>,
     day: Option<OffsetDateTime>,
-) -> Vec<String> {
+) -> Vec<Line> {
     let mut used = 0;
-    groups
-        .iter()
-        .map(|group| group.line(batch, day))
+    in_turn(groups)
+        .map(|(at, group)| Line {
+            at,
+            text: group.line(batch, day),
+        })
         .take_while(|line| {
-            used += length(line) + 1;
+            used += length(&line.text) + 1;
             used <= LISTS
         })
         .collect()
 }
 
-fn total_length(lines: &[String]) -> usize {
-    lines.iter().map(|line| length(line) + 1).sum()
+/// Nobody is pushed out by what another does often, or under many application names: first the
+/// first group of each user, then of each user from each client, then the rest.
+fn in_turn<'g, 'a>(groups: &'g [Group<'a>]) -> impl Iterator<Item = (usize, &'g Group<'a>)> {
+    let mut users = HashSet::new();
+    let mut clients = HashSet::new();
+    let mut had_its_turn = HashSet::new();
+    let rounds = (0..3).flat_map(|round| groups.iter().enumerate().map(move |it| (round, it)));
+    rounds.filter_map(move |(round, (at, group))| {
+        let user = group.example.facts.user.as_deref();
+        let client = (user, group.example.facts.host.as_deref());
+        let is_next = match round {
+            _ if had_its_turn.contains(&at) => false,
+            0 => users.insert(user),
+            1 => !clients.contains(&client),
+            _ => true,
+        };
+        is_next.then(|| {
+            clients.insert(client);
+            had_its_turn.insert(at);
+            (at, group)
+        })
+    })
+}
+
+fn total_length(lines: &[Line]) -> usize {
+    lines.iter().map(|line| length(&line.text) + 1).sum()
 }
 
 /// Cuts a list into sections between two lines.
@@ -229,50 +274,61 @@ fn sections(lines: &[String]) -> Vec<Block> {
 /// Connections that differ in nothing that a list shows but the time.
 struct Group<'a> {
     example: &'a Connection<'a>,
+    /// The first by time, where one has a time.
+    first: &'a Connection<'a>,
+    /// The last by time, where one has a time.
+    last: &'a Connection<'a>,
     count: usize,
-    first: Option<OffsetDateTime>,
-    last: Option<OffsetDateTime>,
 }
 
+/// By sorted hashes: 16 bytes a connection. Nobody knows the seed, so nobody can make two that
+/// differ look the same, and that it happens by itself has a chance of one in 10^8 in 300 000.
 fn grouped<'a>(connections: &[&'a Connection<'a>]) -> Vec<Group<'a>> {
-    let mut groups: Vec<Group<'a>> = Vec::new();
-    let mut index = HashMap::new();
-    for &connection in connections {
-        let key = (
-            (
-                connection.outcome,
-                connection.confirmed(),
-                connection.facts.replication,
-            ),
-            (
-                connection.facts.user.as_deref(),
-                connection.facts.database.as_deref(),
-            ),
-            (
-                connection.facts.host.as_deref(),
-                connection.facts.application_name.as_deref(),
-            ),
-            connection.facts.reason.as_deref(),
-        );
-        let at = *index.entry(key).or_insert(groups.len());
-        match groups.get_mut(at) {
-            Some(group) => group.add(connection.facts.time),
-            None => groups.push(Group {
-                example: connection,
-                count: 1,
-                first: connection.facts.time,
-                last: connection.facts.time,
-            }),
-        }
-    }
+    let state = RandomState::new();
+    let mut hashes: Vec<(u64, &Connection<'a>)> = connections
+        .iter()
+        .map(|connection| (state.hash_one(what_a_list_shows(connection)), *connection))
+        .collect();
+    // Stable: the example is the first in the log.
+    hashes.sort_by_key(|(hash, _)| *hash);
+    let alike = || hashes.chunk_by(|(a, _), (b, _)| a == b);
+    let mut groups = Vec::with_capacity(alike().count());
+    groups.extend(alike().filter_map(Group::of));
     groups
 }
 
-impl Group<'_> {
-    fn add(&mut self, time: Option<OffsetDateTime>) {
-        self.count += 1;
-        self.first = self.first.into_iter().chain(time).min();
-        self.last = self.last.max(time);
+fn what_a_list_shows<'c>(connection: &'c Connection<'_>) -> impl Hash + use<'c> {
+    (
+        (
+            connection.outcome,
+            connection.confirmed(),
+            connection.facts.replication,
+        ),
+        (
+            connection.facts.user.as_deref(),
+            connection.facts.database.as_deref(),
+        ),
+        (
+            connection.facts.host.as_deref(),
+            connection.facts.application_name.as_deref(),
+        ),
+        connection.facts.reason.as_deref(),
+    )
+}
+
+impl<'a> Group<'a> {
+    fn of(members: &[(u64, &'a Connection<'a>)]) -> Option<Group<'a>> {
+        let (_, example) = members.first()?;
+        let timed = || {
+            let connections = members.iter().map(|(_, connection)| *connection);
+            connections.filter(|connection| connection.facts.time.is_some())
+        };
+        Some(Group {
+            example,
+            first: timed().min_by_key(|it| it.facts.time).unwrap_or(example),
+            last: timed().max_by_key(|it| it.facts.time).unwrap_or(example),
+            count: members.len(),
+        })
     }
 
     /// `• *3件* app_user → appdb · 10.0.1.23 · myapp · 12:00:00–12:00:09`
@@ -324,7 +380,9 @@ impl Group<'_> {
     }
 
     fn times(&self, batch: &Batch<'_>, day: Option<OffsetDateTime>) -> String {
-        let (Some(first), Some(last), Some(day)) = (self.first, self.last, day) else {
+        let (Some(first), Some(last), Some(day)) =
+            (self.first.facts.time, self.last.facts.time, day)
+        else {
             return batch.words().unknown.to_owned();
         };
         let on_day = |time| batch.style.time_zone.time_on(day, time);

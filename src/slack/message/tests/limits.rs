@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::slack::mrkdwn::is_invisible;
+use crate::slack::mrkdwn::{FIRST_STRONG_ISOLATE, POP_DIRECTIONAL_ISOLATE, is_invisible};
 
 /// Slack's limits, and that nothing but our own links and date tokens is markup.
 #[track_caller]
@@ -11,10 +11,21 @@ pub(super) fn check_limits(payload: &Value) {
     let units = |text: &Value| {
         let text = text.as_str().unwrap();
         assert!(!text.is_empty());
+        let ours = [
+            '\n',
+            '\u{fe0f}',
+            FIRST_STRONG_ISOLATE,
+            POP_DIRECTIONAL_ISOLATE,
+        ];
         assert!(
-            !text.contains(|c| is_invisible(c) && c != '\n' && c != '\u{fe0f}'),
+            !text.contains(|c| is_invisible(c) && !ours.contains(&c)),
             "{text}"
         );
+        for line in text.lines() {
+            let count = |c: char| line.matches(c).count();
+            let (opened, closed) = (count(FIRST_STRONG_ISOLATE), count(POP_DIRECTIONAL_ISOLATE));
+            assert_eq!(opened, closed, "{line}");
+        }
         for (at, _) in text.match_indices('<') {
             let rest = &text[at..];
             let ours = rest.starts_with("<https://ap-northeast-1.console.aws.amazon.com/")
@@ -79,6 +90,88 @@ fn a_flood_of_refusals_hides_no_entry() {
     assert!(message.contains(&format!("and {0} more groups ({0} in all)", 10_000 - shown)));
 }
 
+/// One user with many application names, each twice, and three that came once.
+fn flood(names: &[String]) -> Vec<Connection<'_>> {
+    let of = |user, host, name| Connection {
+        user: Some(Cow::Borrowed(user)),
+        host: Some(host),
+        application_name: name,
+        ..connection()
+    };
+    let mut connections: Vec<_> = names
+        .iter()
+        .flat_map(|name| [0; 2].map(|_| of("low", "10.0.0.9", Some(name.as_str()))))
+        .collect();
+    connections.push(of("low", "10.0.0.10", None));
+    connections.push(of("superuser", "10.0.0.11", None));
+    connections.push(of("app", "10.0.0.12", None));
+    connections
+}
+
+#[test]
+fn a_flood_of_one_user_pushes_nobody_out() {
+    let names: Vec<String> = (0..500).map(|n| format!("{n}{}", "<".repeat(60))).collect();
+    let connections = flood(&names);
+    let connections: Vec<_> = connections.iter().collect();
+    let message = blocks(&connections, Language::En);
+    for line in [
+        "• low → mydb · 10.0.0.10 · 12:00:00",
+        "• superuser → mydb · 10.0.0.11 · 12:00:00",
+        "• app → mydb · 10.0.0.12 · 12:00:00",
+    ] {
+        assert!(message.contains(line), "{message}");
+    }
+    assert_eq!(accounted_for(&message), 1003);
+    let shown = message.matches("10.0.0.9").count();
+    let more = format!(
+        "and {} more groups ({} in all)",
+        500 - shown,
+        1000 - 2 * shown
+    );
+    assert!(message.contains(&more), "{message}");
+}
+
+#[test]
+fn a_flood_of_users_leaves_one_line_each() {
+    let users: Vec<String> = (0..80).map(|n| format!("user_{n:02}")).collect();
+    let mut connections = Vec::new();
+    for user in &users {
+        for name in ["a", "b", "c"] {
+            connections.push(Connection {
+                user: Some(Cow::Borrowed(user)),
+                application_name: Some(name),
+                ..connection()
+            });
+        }
+    }
+    let connections: Vec<_> = connections.iter().collect();
+    let message = blocks(&connections, Language::En);
+    for user in &users {
+        assert!(
+            message.contains(&format!("• {user} → ")),
+            "{user}: {message}"
+        );
+    }
+}
+
+#[test]
+fn a_message_of_very_many_is_made_in_linear_time() {
+    let names: Vec<String> = (0..100_000).map(|n| format!("app{n}")).collect();
+    let connections = flood(&names);
+    let connections: Vec<_> = connections.iter().collect();
+    let time = |count: usize| {
+        let start = std::time::Instant::now();
+        assert!(payload(&batch(&connections[..count], Language::En)).is_object());
+        start.elapsed()
+    };
+    let (some, all) = (time(20_000), time(200_000));
+    // Ten times as many; a hundred times as long would be quadratic.
+    assert!(
+        all < some * 40 + Duration::from_millis(200),
+        "{some:?}, {all:?}"
+    );
+}
+
 #[test]
 fn without_a_region_or_with_endless_names_there_is_no_link() {
     let connection = connection();
@@ -113,7 +206,13 @@ fn accounted_for(blocks: &str) -> usize {
 
 fn any_text() -> impl Strategy<Value = String> {
     let hostile = "[\\x00-\\x20<>&*_~`:@#!|^\u{202e}\u{200b}\u{2028}]{0,63}";
-    prop_oneof!["[a-z_]{1,8}", hostile, ".{0,63}", "&{60,2000}"]
+    prop_oneof![
+        "[a-z_]{1,8}",
+        "[א-ת ا-ي0-9]{1,30}",
+        hostile,
+        ".{0,63}",
+        "&{60,2000}"
+    ]
 }
 
 prop_compose! {
