@@ -1,7 +1,7 @@
 //! A CloudWatch Logs subscription payload becomes a [`LogBatch`].
 //!
 //! ```text
-//! {"awslogs": {"data": "H4sIA…"}}  ──base64──▶  gzip  ──inflate──▶  JSON  ──▶  LogBatch
+//! "H4sIA…"  ──base64──▶  gzip  ──inflate──▶  JSON  ──▶  LogBatch
 //! ```
 //!
 //! Limits: the JSON may hold [`MAX_JSON`] bytes.
@@ -14,8 +14,6 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use flate2::{Decompress, FlushDecompress, Status};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use time::OffsetDateTime;
 
 /// The JSON of one payload may not be longer than this when inflated: 32 MiB.
@@ -28,29 +26,11 @@ use time::OffsetDateTime;
 /// smallest Lambda, of 128 MB.
 pub const MAX_JSON: usize = 32 << 20;
 
-/// What Lambda hands to the function.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(untagged)]
-pub enum SubscriptionPayload {
-    /// From a CloudWatch Logs subscription filter.
-    Logs {
-        /// `awslogs`.
-        awslogs: AwsLogs,
-    },
-    /// Any other JSON. It is refused by [`decode`], not by serde, whose error would quote it.
-    Other(IgnoredAny),
-}
-
-/// The only member of a subscription payload.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct AwsLogs {
-    /// Base64 of gzip of JSON.
-    pub data: String,
-}
-
 /// The log events of one log stream, as CloudWatch Logs delivered them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogBatch {
+    /// The AWS account of the log.
+    pub owner: Option<String>,
     /// `/aws/rds/cluster/<id>/postgresql` or `/aws/rds/instance/<id>/postgresql`.
     pub log_group: String,
     /// `<instance>.<n>`.
@@ -88,16 +68,10 @@ impl LogBatch {
         self.ids.get(event.id.clone()).unwrap_or_default()
     }
 
-    /// The cluster's or instance's id in the name of its log group,
-    /// `/aws/rds/cluster/<id>/postgresql`; the whole name of any other log group.
+    /// What the name of its log group says.
     #[must_use]
-    pub fn cluster_id(&self) -> &str {
-        let name = self.log_group.as_str();
-        let rest = name
-            .strip_prefix("/aws/rds/cluster/")
-            .or_else(|| name.strip_prefix("/aws/rds/instance/"));
-        rest.and_then(|rest| rest.strip_suffix("/postgresql"))
-            .unwrap_or(name)
+    pub fn group(&self) -> LogGroup<'_> {
+        LogGroup::named(&self.log_group)
     }
 
     /// The instance in the name of its log stream, `<instance>.<n>`.
@@ -120,6 +94,50 @@ impl LogBatch {
     }
 }
 
+/// What the name of a log group says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogGroup<'a> {
+    /// The account whose log it is, in the name of a centralised log group.
+    pub account: Option<&'a str>,
+    /// Its region, likewise.
+    pub region: Option<&'a str>,
+    /// The cluster's or instance's id; the whole name of a log group that is not RDS's.
+    pub id: &'a str,
+}
+
+impl<'a> LogGroup<'a> {
+    /// `/aws/rds/cluster/<id>/postgresql`, `/aws/rds/instance/<id>/postgresql`, or the name of
+    /// either in a central account, `<account>/<region>/aws/rds/…`.
+    #[must_use]
+    pub fn named(name: &'a str) -> Self {
+        let (account, region, own) = centralised(name).unwrap_or((None, None, name));
+        let rest = own
+            .strip_prefix("/aws/rds/cluster/")
+            .or_else(|| own.strip_prefix("/aws/rds/instance/"));
+        let id = rest.and_then(|rest| rest.strip_suffix("/postgresql"));
+        match id {
+            Some(id) => Self {
+                account,
+                region,
+                id,
+            },
+            None => Self {
+                account: None,
+                region: None,
+                id: name,
+            },
+        }
+    }
+}
+
+fn centralised(name: &str) -> Option<(Option<&str>, Option<&str>, &str)> {
+    let (account, rest) = name.split_once('/')?;
+    let slash = rest.find('/')?;
+    let (region, own) = rest.split_at_checked(slash)?;
+    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    is_account.then_some((Some(account), Some(region), own))
+}
+
 impl LogEvent {
     /// Its time stamp; `None` for a time that nobody lives in.
     #[must_use]
@@ -131,9 +149,16 @@ impl LogEvent {
 /// Why a payload cannot be read. Holds where, never what: log lines are not for error messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// Something else than a subscription filter called the function.
-    #[error("the payload is not a CloudWatch Logs subscription's: it has no string `awslogs.data`")]
-    NotASubscription,
+    /// No event that the function takes.
+    #[error(
+        "the payload is none that the function takes: it has no string `awslogs.data`, no `Records` of Kinesis or SQS, and no `test`"
+    )]
+    NotAnEvent,
+    /// A message of the retry queue that Lambda has not put there.
+    #[error(
+        "the message of the queue is no failure record of Lambda: it has no string `requestPayload.awslogs.data`"
+    )]
+    NotAFailureRecord,
     /// `awslogs.data` is not base64.
     #[error("awslogs.data is not base64: byte {offset}")]
     Base64 {
@@ -164,17 +189,14 @@ pub enum DecodeError {
     },
 }
 
-/// Reads a payload; `None` is a `CONTROL_MESSAGE`, by which CloudWatch checks that somebody listens.
+/// Reads the base64 of a payload; `None` is a `CONTROL_MESSAGE`, by which CloudWatch checks that somebody listens.
 ///
 /// # Errors
 /// When the payload is not one of CloudWatch Logs, or is damaged, or is too large.
-pub fn decode(payload: &SubscriptionPayload) -> Result<Option<LogBatch>, DecodeError> {
-    let SubscriptionPayload::Logs { awslogs } = payload else {
-        return Err(DecodeError::NotASubscription);
-    };
+pub fn decode(data: &str) -> Result<Option<LogBatch>, DecodeError> {
     let gzip = BASE64
-        .decode(&awslogs.data)
-        .map_err(|error| base64_fault(&error, &awslogs.data))?;
+        .decode(data)
+        .map_err(|error| base64_fault(&error, data))?;
     let json = inflate(&gzip)?;
     drop(gzip); // before the text needs as much again
     json::read(&json)

@@ -37,6 +37,8 @@ pub struct Settings {
     pub log_line_prefix: LogLinePrefix,
     /// `CLUSTERS`: log group -> the name to show.
     pub clusters: HashMap<String, String>,
+    /// `ACCOUNTS`: account id -> the name to show.
+    pub accounts: HashMap<String, String>,
     /// `NOTIFY_ON`.
     pub notify_on: NotifyOn,
     /// `RULES`.
@@ -200,6 +202,7 @@ impl<'a> Vars<'a> {
 fn settings(vars: &mut Vars) -> Option<Settings> {
     let log_line_prefix = log_line_prefix(vars);
     let clusters = vars.read("CLUSTERS", HashMap::new(), clusters);
+    let accounts = vars.read("ACCOUNTS", HashMap::new(), accounts);
     let notify_on = vars.read("NOTIFY_ON", DEFAULT_NOTIFY_ON, notify_on);
     let rules = rules(vars);
     let language = vars.read("MESSAGE_LANGUAGE", Language::default(), language);
@@ -209,6 +212,7 @@ fn settings(vars: &mut Vars) -> Option<Settings> {
     Some(Settings {
         log_line_prefix: log_line_prefix?,
         clusters: clusters?,
+        accounts: accounts?,
         notify_on: notify_on?,
         rules: rules?,
         style: Style {
@@ -234,20 +238,25 @@ fn log_line_prefix(vars: &mut Vars) -> Option<LogLinePrefix> {
 }
 
 fn clusters(json: &str) -> Result<HashMap<String, String>, String> {
-    let clusters: HashMap<String, String> = serde_json::from_str(json).map_err(|error| {
+    names(json, "log group")
+}
+
+fn accounts(json: &str) -> Result<HashMap<String, String>, String> {
+    names(json, "account id")
+}
+
+fn names(json: &str, of: &str) -> Result<HashMap<String, String>, String> {
+    let names: HashMap<String, String> = serde_json::from_str(json).map_err(|error| {
         format!(
-            "must be a JSON object of strings, from log group to the name to show (it is not at line {}, column {})",
+            "must be a JSON object of strings, from {of} to the name to show (it is not at line {}, column {})",
             error.line(),
             error.column()
         )
     })?;
-    if clusters
-        .values()
-        .any(|name| channel::could_be_webhook(name))
-    {
+    if names.values().any(|name| channel::could_be_webhook(name)) {
         return Err(HOLDS_A_URL.to_owned());
     }
-    Ok(clusters)
+    Ok(names)
 }
 
 /// What is shown to people must not be what nobody may see.

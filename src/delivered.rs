@@ -8,8 +8,9 @@
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash, RandomState};
 
-/// As many connections are remembered, the latest ones: three full batches, in under 1 MB.
-pub const MOST_DELIVERED: usize = 32_768;
+/// As many connections are remembered, the latest ones: more than a window of a fleet holds, in about
+/// 7 MB.
+pub const MOST_DELIVERED: usize = 262_144;
 
 /// The connections that were told, each with the channel.
 #[derive(Debug, Default)]

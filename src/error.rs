@@ -28,6 +28,9 @@ pub enum Error {
     /// Slack.
     #[error(transparent)]
     Slack(#[from] SlackError),
+    /// A test message did not reach every channel; what each answered.
+    #[error("a channel did not take the test message: {0}")]
+    Test(String),
 }
 
 impl Error {
@@ -40,13 +43,17 @@ impl Error {
             Self::Payload(error) => payload_name(*error),
             Self::Webhook(error) => error.name(),
             Self::Slack(error) => error.name(),
+            Self::Test(_) => "Slack.TestFailed",
         }
     }
 }
 
-fn payload_name(error: DecodeError) -> &'static str {
+/// As [`Error::name`].
+#[must_use]
+pub fn payload_name(error: DecodeError) -> &'static str {
     match error {
-        DecodeError::NotASubscription => "Payload.NotASubscription",
+        DecodeError::NotAnEvent => "Payload.NotASubscription",
+        DecodeError::NotAFailureRecord => "Payload.NotAFailureRecord",
         DecodeError::Base64 { .. } => "Payload.Base64",
         DecodeError::GzipDamaged | DecodeError::GzipCutOff { .. } => "Payload.Gzip",
         DecodeError::TooLarge => "Payload.TooLarge",

@@ -1,6 +1,5 @@
 //! The Lambda function: init, then one invocation after the other.
 
-use std::cell::RefCell;
 use std::env;
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
@@ -9,16 +8,19 @@ use std::time::{Duration, SystemTime};
 use futures_lite::FutureExt;
 use isahc::{HttpClient, Request};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
+use serde_json::value::RawValue;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::channel;
-use crate::cloudwatch::SubscriptionPayload;
 use crate::config::Config;
 use crate::error::Error;
 use crate::http;
-use crate::pipeline::{self, App, Memory};
+use crate::memory::Memory;
+use crate::pipeline::{self, App};
 use crate::slack::Slack;
+use crate::source;
 
 /// Lambda gives init 10 s; what is not ready then is started again at the first invocation.
 const INIT: Duration = Duration::from_secs(9);
@@ -83,10 +85,11 @@ async fn run() -> Result<(), ()> {
             return Err(());
         }
     };
+    let memory = Mutex::default();
     let mut failures = 0;
     while failures < MOST_FAILURES {
         let start = Instant::now();
-        serve(&app).await;
+        serve(&app, &memory).await;
         failures = if start.elapsed() < SOON {
             failures + 1
         } else {
@@ -100,9 +103,12 @@ async fn run() -> Result<(), ()> {
 /// Handles events until one comes that `lambda_runtime` cannot take: it ends at a deadline that is
 /// no number, and panics where there is none. Lambda times such an invocation out and delivers its
 /// event again; what this process remembers is kept.
-async fn serve(app: &App) {
-    let handler = service_fn(move |event: LambdaEvent<SubscriptionPayload>| async move {
-        pipeline::handle(app, &event.payload, deadline(&event.context)).await
+async fn serve(app: &App, memory: &Mutex<Memory>) {
+    let handler = service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
+        let invocation = source::read(event.payload.get())?;
+        let mut memory = memory.lock().await;
+        let deadline = deadline(&event.context);
+        pipeline::handle(app, &mut memory, invocation, deadline).await
     });
     let served = AssertUnwindSafe(lambda_runtime::run(handler)).catch_unwind();
     match served.await {
@@ -131,7 +137,6 @@ async fn init(client: HttpClient) -> Result<App, Error> {
     Ok(App {
         settings: config.settings,
         slack,
-        memory: RefCell::new(Memory::default()),
     })
 }
 

@@ -55,10 +55,14 @@ pub mod channel;
 pub mod cli;
 pub mod config;
 pub mod delivered;
+pub mod entry;
 pub mod error;
 pub mod http;
 pub mod lambda;
+pub mod memory;
 pub mod metrics;
+pub mod source;
+pub mod summary;
 
 #[cfg(feature = "cli")]
 pub mod preview;

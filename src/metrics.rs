@@ -2,42 +2,77 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 
-use crate::pipeline::Summary;
+use crate::summary::Summary;
 
-/// Writes the line of one invocation: six counts, with `cluster` as their only dimension.
-pub fn emit(namespace: &str, summary: &Summary) {
-    let line = line(namespace, summary, SystemTime::now());
-    // A closed stdout must not fail an invocation that has posted.
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+/// Writes the lines of one invocation: one for each cluster, with `cluster` as its only dimension,
+/// and one for all, which has none.
+pub fn emit(namespace: &str, clusters: &BTreeMap<String, Summary>, all: &Summary) {
+    let now = SystemTime::now();
+    let mut out = std::io::stdout().lock();
+    let lines = clusters
+        .values()
+        .filter(|summary| !summary.cluster.is_empty());
+    let lines = lines.map(|summary| line(namespace, summary, &of_cluster(summary), now));
+    for line in lines.chain([of_all(namespace, all, now)]) {
+        // A closed stdout must not fail an invocation that has posted.
+        let _ = writeln!(out, "{line}");
+    }
 }
 
-/// `cluster` is the only dimension.
-fn line(namespace: &str, summary: &Summary, now: SystemTime) -> Value {
-    let since_epoch = now
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO);
-    let values = [
+type Values = [(&'static str, usize)];
+
+fn of_cluster(summary: &Summary) -> [(&'static str, usize); 7] {
+    [
         ("authorized", summary.authorized),
         ("rejected", summary.rejected),
         ("disconnected", summary.disconnected),
+        ("probed", summary.probed),
+        ("suspicious", summary.suspicious),
         ("ignored", summary.ignored),
         ("unparsed", summary.unparsed),
-        ("posted", summary.posted),
+    ]
+}
+
+fn of_all(namespace: &str, all: &Summary, now: SystemTime) -> Value {
+    let values = [
+        ("posted", all.posted),
+        ("throttled", all.throttled),
+        ("unreadable", all.unreadable),
     ];
-    let metrics = values.map(|(name, _)| json!({ "Name": name, "Unit": "Count" }));
-    let mut line = Map::from_iter(values.map(|(name, value)| (name.to_owned(), value.into())));
-    line.insert("cluster".to_owned(), summary.cluster.as_str().into());
+    let nowhere = Summary::default();
+    line(namespace, &nowhere, &values, now)
+}
+
+/// `cluster` is the only dimension, where the summary has one.
+fn line(namespace: &str, summary: &Summary, values: &Values, now: SystemTime) -> Value {
+    let since_epoch = now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
+    let metrics = values.iter();
+    let metrics = metrics.map(|(name, _)| json!({ "Name": name, "Unit": "Count" }));
+    let metrics: Vec<_> = metrics.collect();
+    let members = values.iter();
+    let members = members.map(|(name, value)| ((*name).to_owned(), Value::from(*value)));
+    let mut line = Map::from_iter(members);
+    let dimensions = match summary.cluster.as_str() {
+        "" => json!([[]]),
+        cluster => {
+            line.insert("cluster".to_owned(), cluster.into());
+            json!([["cluster"]])
+        }
+    };
     line.insert(
         "_aws".to_owned(),
         json!({
             "Timestamp": u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX),
             "CloudWatchMetrics": [
-                { "Namespace": namespace, "Dimensions": [["cluster"]], "Metrics": metrics }
+                { "Namespace": namespace, "Dimensions": dimensions, "Metrics": metrics }
             ],
         }),
     );

@@ -1,65 +1,46 @@
-//! The whole program.
+//! The whole program: read -> compose -> post.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::channel;
-use crate::cloudwatch::{self, LogBatch, SubscriptionPayload};
+use crate::channel::{self, DEFAULT_CHANNEL};
+use crate::cloudwatch::{self, DecodeError, LogBatch};
 use crate::config::Settings;
-use crate::delivered::{Delivered, Key};
-use crate::error::Error;
-use crate::postgres::{self, Announced, Begins, Behind, LineCounts, Text};
-use crate::routing::{DEFAULT_CHANNEL, Route};
-use crate::sessions::{Connection, Outcome, Sessions};
-use crate::slack::message::{self, Batch, Place};
+use crate::delivered::Key;
+use crate::entry::{Entry, Place};
+use crate::error::{Error, payload_name};
+use crate::memory::Memory;
+use crate::postgres::{self, Begins, Behind, LineCounts, Text};
+use crate::routing::Route;
+use crate::sessions::{Connection, Sessions};
+use crate::slack::message::{self, Batch, Notice, NoticeKind, Told};
 use crate::slack::{Slack, SlackError};
+use crate::source::{Invocation, Record};
+use crate::summary::Summary;
 
-/// What lives as long as the process; Lambda gives a process one event at a time.
+/// What lives as long as the process, and does not change.
 #[derive(Debug)]
 pub struct App {
     /// How log lines become messages.
     pub settings: Settings,
     /// Where messages go.
     pub slack: Slack,
-    /// What earlier invocations saw and did.
-    pub memory: RefCell<Memory>,
 }
 
-/// What earlier invocations saw and did; bounded.
+/// What was read of the records of an invocation.
 #[derive(Debug, Default)]
-pub struct Memory {
-    announced: Announced,
-    delivered: Delivered,
-}
-
-/// What became of a batch: the log line of an invocation, and its answer.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-#[expect(missing_docs, reason = "the names say it")]
-pub struct Summary {
-    pub cluster: String,
-    pub log_events: usize,
-    pub lines: usize,
-    /// Lines that belong to the record before them.
-    pub continuations: usize,
-    /// Lines that look like connections and that the configured prefix cannot read.
-    pub unparsed: usize,
-    pub authorized: usize,
-    pub rejected: usize,
-    pub disconnected: usize,
-    pub probed: usize,
-    pub suspicious: usize,
-    /// By a rule.
-    pub ignored: usize,
-    /// Left out by `NOTIFY_ON`.
-    pub not_notified: usize,
-    /// Left out because this process has told them before.
-    pub already_delivered: usize,
-    /// Messages that Slack took.
-    pub posted: usize,
+pub struct Window {
+    /// The connections to be told, in the order of the records.
+    pub entries: Vec<(String, Entry)>,
+    /// What cannot be told by connections, with the record it is about.
+    pub notices: Vec<(usize, Notice)>,
+    /// Counts by the names of clusters.
+    pub clusters: BTreeMap<String, Summary>,
+    /// The first record for which there was no room.
+    pub rest: Option<usize>,
 }
 
 /// One message for one channel.
@@ -71,217 +52,196 @@ pub struct Message {
     pub payload: Value,
     /// What it tells.
     pub keys: Vec<Key>,
+    /// The records of what it tells.
+    pub records: BTreeSet<usize>,
 }
 
-/// One invocation: a payload becomes messages, and Slack takes them.
+/// So many bytes of text are read in one invocation, and so many connections kept: the rest of its
+/// records goes back to where it came from. A function of 256 MB has room for both.
+const MOST_TEXT: usize = 96 << 20;
+const MOST_ENTRIES: usize = 100_000;
+
+/// The text of a batch is read in parts of this many bytes: their events need not be in memory
+/// together.
+const PART: usize = 1 << 20;
+
+/// One invocation; its answer.
 ///
 /// # Errors
-/// When the payload cannot be read, or a message did not reach Slack before the deadline. Lambda
-/// then delivers the event again.
+/// When a lone payload cannot be read, or its message did not reach Slack before the deadline. Of
+/// many payloads those that failed are in the answer.
 pub async fn handle(
     app: &App,
-    payload: &SubscriptionPayload,
-    deadline: Instant,
-) -> Result<Summary, Error> {
-    let Some(batch) = cloudwatch::decode(payload)? else {
-        tracing::info!("control message");
-        return Ok(Summary::default());
-    };
-    let (messages, mut summary) = messages(&app.settings, &batch, &mut app.memory.borrow_mut());
-    let result = post_all(app, &messages, deadline, &mut summary).await;
-    report(&app.settings, &summary);
-    result.map(|()| summary).map_err(Error::from)
-}
-
-/// The messages of a batch, one for each channel; pure, so that the command line tool shows just
-/// what Slack would get.
-pub fn messages(
-    settings: &Settings,
-    batch: &LogBatch,
     memory: &mut Memory,
-) -> (Vec<Message>, Summary) {
-    let place = place(settings, batch);
-    let (mut connections, counts) = connections(settings, batch, &mut memory.announced);
-    let mut summary = Summary {
-        cluster: place.cluster.to_owned(),
-        log_events: batch.events.len(),
-        lines: counts.lines,
-        continuations: counts.continuations,
-        unparsed: counts.unparsed,
-        ..Summary::default()
-    };
-    for connection in &mut connections {
-        let event = batch.event_at(connection.offset);
-        connection.facts.time = connection.facts.time.or_else(|| event?.time());
-    }
-    let mut contents = route(settings, &connections, place.cluster, &mut summary);
-    if summary.unparsed > 0 {
-        contents.entry(DEFAULT_CHANNEL).or_default().unparsed = summary.unparsed;
-    }
-    let messages = contents.into_iter().filter_map(|(channel, content)| {
-        let content = content.undelivered(channel, batch, &memory.delivered, &mut summary)?;
-        let payload = message::payload(&Batch {
-            connections: &content.connections,
-            unparsed: content.unparsed,
-            place,
-            style: settings.style.clone(),
-        });
-        Some(Message {
-            channel: channel.to_owned(),
-            payload,
-            keys: content.keys,
-        })
-    });
-    (messages.collect(), summary)
-}
-
-/// What one channel is to be told.
-#[derive(Default)]
-struct Content<'a> {
-    connections: Vec<&'a Connection<'a>>,
-    unparsed: usize,
-    keys: Vec<Key>,
-}
-
-/// Sorts connections by channel, and counts them.
-fn route<'a>(
-    settings: &'a Settings,
-    connections: &'a [Connection<'a>],
-    cluster: &str,
-    summary: &mut Summary,
-) -> BTreeMap<&'a str, Content<'a>> {
-    let mut contents = BTreeMap::<_, Content>::new();
-    for connection in connections {
-        match connection.outcome {
-            Outcome::Authorized => summary.authorized += 1,
-            Outcome::Rejected => summary.rejected += 1,
-            Outcome::Disconnected => summary.disconnected += 1,
-            Outcome::Probed => summary.probed += 1,
-            Outcome::Suspicious => summary.suspicious += 1,
-        }
-        match settings.rules.route(connection, cluster) {
-            _ if !settings.notify_on.includes(connection.outcome) => summary.not_notified += 1,
-            Route::Ignore => summary.ignored += 1,
-            Route::Channel(channel) => {
-                contents
-                    .entry(channel)
-                    .or_default()
-                    .connections
-                    .push(connection);
-            }
-        }
-    }
-    contents
-}
-
-impl Content<'_> {
-    /// Without what the channel has been told already; `None` when nothing is left.
-    fn undelivered(
-        mut self,
-        channel: &str,
-        batch: &LogBatch,
-        delivered: &Delivered,
-        summary: &mut Summary,
-    ) -> Option<Self> {
-        let mut keys = Vec::new();
-        self.connections.retain(|connection| {
-            let key = key(channel, batch, connection, delivered);
-            let is_new = key.is_none_or(|key| !delivered.contains(key));
-            summary.already_delivered += usize::from(!is_new);
-            keys.extend(key.filter(|_| is_new));
-            is_new
-        });
-        if self.unparsed > 0
-            && let Some(event) = batch.events.first()
-        {
-            let key = delivered.key(channel, ("unparsed", batch.id(event)));
-            if delivered.contains(key) {
-                self.unparsed = 0;
-            } else {
-                keys.push(key);
-            }
-        }
-        self.keys = keys;
-        (!self.connections.is_empty() || self.unparsed > 0).then_some(self)
-    }
-}
-
-/// A connection is known by the log event that decided it, its place in there, and its outcome.
-fn key(
-    channel: &str,
-    batch: &LogBatch,
-    connection: &Connection,
-    delivered: &Delivered,
-) -> Option<Key> {
-    let event = batch.event_at(connection.offset)?;
-    let place = connection.offset - event.start;
-    Some(delivered.key(channel, (batch.id(event), place, connection.outcome)))
-}
-
-/// Posts one message after the other. Each has its share of the time that is left, and a failure
-/// does not keep the next from being posted.
-async fn post_all(
-    app: &App,
-    messages: &[Message],
+    invocation: Invocation,
     deadline: Instant,
-    summary: &mut Summary,
-) -> Result<(), SlackError> {
-    let mut result = Ok(());
-    for (message, left) in messages.iter().zip((1..=messages.len()).rev()) {
-        let now = Instant::now();
-        let share = deadline.saturating_duration_since(now) / u32::try_from(left).unwrap_or(1);
-        match app
-            .slack
-            .post(&message.channel, &message.payload, now + share)
-            .await
-        {
-            Ok(()) => {
-                summary.posted += 1;
-                let delivered = &mut app.memory.borrow_mut().delivered;
-                message.keys.iter().for_each(|key| delivered.insert(*key));
+) -> Result<Value, Error> {
+    match invocation {
+        Invocation::Direct(data) => direct(app, memory, data, deadline).await,
+        Invocation::Stream(records) => {
+            let (unread, failed) = many(app, memory, &records, deadline).await;
+            let first = unread.into_iter().chain(failed).min();
+            Ok(failures(&records, first))
+        }
+        Invocation::Queue(records) => {
+            let (unread, failed) = many(app, memory, &records, deadline).await;
+            let unread = unread.map_or(records.len(), |first| first)..records.len();
+            Ok(failures(&records, failed.into_iter().chain(unread)))
+        }
+        Invocation::Test => test(app, deadline).await,
+    }
+}
+
+/// CloudWatch Logs has invoked the function itself, with one payload.
+async fn direct(
+    app: &App,
+    memory: &mut Memory,
+    data: String,
+    deadline: Instant,
+) -> Result<Value, Error> {
+    let batch = cloudwatch::decode(&data)?;
+    drop(data);
+    let mut window = Window::default();
+    match batch {
+        Some(batch) => window.add(0, &batch, &app.settings, memory),
+        None => tracing::info!("control message"),
+    }
+    let messages = compose(&mut window, &app.settings, memory);
+    let mut summary = Summary::of_all(&window.clusters);
+    let failed = post(app, memory, &messages, deadline, &mut summary).await;
+    report(&app.settings, &window, &summary);
+    match failed.into_iter().next() {
+        Some((_, error)) => Err(error.into()),
+        None => Ok(serde_json::to_value(&summary).unwrap_or_default()),
+    }
+}
+
+/// Many payloads, of a stream or of the retry queue: one message a channel. The first record that
+/// was not read, and those that were not told.
+async fn many(
+    app: &App,
+    memory: &mut Memory,
+    records: &[Record],
+    deadline: Instant,
+) -> (Option<usize>, BTreeSet<usize>) {
+    let mut window = read(records, &app.settings, memory);
+    let messages = compose(&mut window, &app.settings, memory);
+    let mut summary = Summary::of_all(&window.clusters);
+    let failed = post(app, memory, &messages, deadline, &mut summary).await;
+    report(&app.settings, &window, &summary);
+    let untold = failed
+        .into_iter()
+        .flat_map(|(message, _)| message.records.iter().copied());
+    (window.rest, untold.collect())
+}
+
+fn failures(records: &[Record], failed: impl IntoIterator<Item = usize>) -> Value {
+    let failed = failed.into_iter().filter_map(|at| records.get(at));
+    let failures: Vec<_> = failed
+        .map(|record| json!({ "itemIdentifier": record.id }))
+        .collect();
+    json!({ "batchItemFailures": failures })
+}
+
+/// Reads records, as many as there is room for.
+pub fn read(records: &[Record], settings: &Settings, memory: &mut Memory) -> Window {
+    let mut window = Window::default();
+    let mut text = 0;
+    for (at, record) in records.iter().enumerate() {
+        let decoded = record.data.as_deref().map_err(|error| *error);
+        match decoded.and_then(cloudwatch::decode) {
+            Ok(Some(batch)) => {
+                text += batch.text.len();
+                if at > 0 && (text > MOST_TEXT || window.entries.len() > MOST_ENTRIES) {
+                    window.rest = Some(at);
+                    break;
+                }
+                window.add(at, &batch, settings, memory);
             }
-            Err(error) => {
-                let channel = channel::shown(&message.channel);
-                tracing::error!(channel, error_type = error.name(), %error, "not posted");
-                result = result.and(Err(error));
-            }
+            Ok(None) => {}
+            Err(error) => window.add_unreadable(at, error),
         }
     }
-    result
+    window
 }
 
-fn report(settings: &Settings, summary: &Summary) {
-    tracing::info!(
-        cluster = summary.cluster,
-        log_events = summary.log_events,
-        lines = summary.lines,
-        continuations = summary.continuations,
-        unparsed = summary.unparsed,
-        authorized = summary.authorized,
-        rejected = summary.rejected,
-        disconnected = summary.disconnected,
-        probed = summary.probed,
-        suspicious = summary.suspicious,
-        ignored = summary.ignored,
-        not_notified = summary.not_notified,
-        already_delivered = summary.already_delivered,
-        posted = summary.posted,
-        "batch"
-    );
-    if let Some(namespace) = &settings.metrics_namespace {
-        crate::metrics::emit(namespace, summary);
+impl Window {
+    /// Reads the batch of one record.
+    pub fn add(
+        &mut self,
+        record: usize,
+        batch: &LogBatch,
+        settings: &Settings,
+        memory: &mut Memory,
+    ) {
+        let place = Rc::new(Place::of(batch, settings));
+        let summary = self.clusters.entry(place.cluster.clone()).or_default();
+        summary.cluster.clone_from(&place.cluster);
+        summary.batches += 1;
+        summary.log_events += batch.events.len();
+        let (connections, counts) = connections(settings, batch, &place, memory);
+        summary.count_lines(counts);
+        for mut connection in connections {
+            summary.count(connection.outcome, connection.confirmed());
+            let event = batch.event_at(connection.offset);
+            let time = connection.facts.time;
+            connection.facts.time = time.or_else(|| event?.time());
+            let channel = match settings.rules.route(&connection, &place) {
+                _ if !settings.notify_on.includes(connection.outcome) => {
+                    summary.not_notified += 1;
+                    continue;
+                }
+                Route::Ignore => {
+                    summary.ignored += 1;
+                    continue;
+                }
+                Route::Channel(channel) => channel.to_owned(),
+            };
+            let entry = Entry {
+                event_id: event.map_or_else(String::new, |event| batch.id(event).to_owned()),
+                event_offset: event.map_or(0, |event| connection.offset - event.start),
+                connection: connection.into_owned(),
+                place: Rc::clone(&place),
+                record,
+            };
+            self.entries.push((channel, entry));
+        }
+        self.add_notices(record, batch, &place, counts);
     }
-}
 
-/// Where a batch comes from.
-fn place<'a>(settings: &'a Settings, batch: &'a LogBatch) -> Place<'a> {
-    let shown = settings.clusters.get(&batch.log_group).map(String::as_str);
-    Place {
-        cluster: shown.unwrap_or_else(|| batch.cluster_id()),
-        instance: batch.instance(),
-        log_group: &batch.log_group,
-        log_stream: &batch.log_stream,
-        region: settings.region.as_deref(),
+    fn add_notices(
+        &mut self,
+        record: usize,
+        batch: &LogBatch,
+        place: &Rc<Place>,
+        counts: LineCounts,
+    ) {
+        let event_id = batch.events.first().map(|event| batch.id(event).to_owned());
+        let kinds = [
+            (counts.unparsed, NoticeKind::Unparsed),
+            (counts.translated, NoticeKind::Translated),
+        ];
+        for (count, kind) in kinds.into_iter().filter(|(count, _)| *count > 0) {
+            let notice = Notice {
+                kind,
+                count,
+                cluster: place.cluster.clone(),
+                id: event_id.clone().unwrap_or_default(),
+            };
+            self.notices.push((record, notice));
+        }
+    }
+
+    fn add_unreadable(&mut self, record: usize, error: DecodeError) {
+        tracing::error!(error_type = payload_name(error), %error, "unreadable payload");
+        self.clusters.entry(String::new()).or_default().unreadable += 1;
+        let notice = Notice {
+            kind: NoticeKind::Unreadable(payload_name(error)),
+            count: 1,
+            cluster: String::new(),
+            id: String::new(),
+        };
+        self.notices.push((record, notice));
     }
 }
 
@@ -289,41 +249,244 @@ fn place<'a>(settings: &'a Settings, batch: &'a LogBatch) -> Place<'a> {
 fn connections<'a>(
     settings: &Settings,
     batch: &'a LogBatch,
-    announced: &mut Announced,
+    place: &Place,
+    memory: &mut Memory,
 ) -> (Vec<Connection<'a>>, LineCounts) {
-    let log = format!("{}\0{}", batch.log_group, batch.log_stream);
-    let mut evidence = announced.text_of(&log);
+    let mut evidence = memory.announced.text_of(&place.log());
     let mut sessions = Sessions::default();
     let mut counts = LineCounts::default();
-    for (start, text) in pieces(batch, settings.log_events_filtered) {
-        let reading = postgres::read(text, &settings.log_line_prefix, &mut evidence);
-        counts.add(reading.counts);
-        for mut event in reading.events {
-            event.offset += start;
-            sessions.add(event);
+    for (start, piece) in pieces(batch, settings.log_events_filtered) {
+        let mut at = 0;
+        while let Some(rest) = piece.text.get(at..).filter(|rest| !rest.is_empty()) {
+            let prefix = &settings.log_line_prefix;
+            let mut reading = postgres::read(part(piece, at, rest), prefix, &mut evidence);
+            if reading.length == 0 {
+                // A record that is longer than a part.
+                reading = postgres::read(
+                    Text {
+                        text: rest,
+                        ..piece
+                    },
+                    prefix,
+                    &mut evidence,
+                );
+            }
+            counts.add(reading.counts);
+            for mut event in reading.events {
+                event.offset += start + at;
+                sessions.add(event);
+            }
+            at += reading.length.max(1);
         }
     }
     (sessions.connections, counts)
 }
 
-/// The text of a batch in pieces, each with its byte offset: log events that a filter has passed
-/// need not belong together.
-fn pieces(batch: &LogBatch, filtered: bool) -> Vec<(usize, Text<'_>)> {
-    if !filtered {
-        return vec![(0, Text::from(batch.text.as_str()))];
+/// The part of `piece` that begins at the byte `at`, where `rest` begins: about a megabyte.
+fn part<'a>(piece: Text<'a>, at: usize, rest: &'a str) -> Text<'a> {
+    let first = rest.get(..rest.floor_char_boundary(PART)).unwrap_or(rest);
+    Text {
+        text: first,
+        begins: if at == 0 {
+            piece.begins
+        } else {
+            Begins::AtRecord
+        },
+        behind: if first.len() < rest.len() {
+            Behind::More
+        } else {
+            piece.behind
+        },
     }
-    let starts = batch.events.iter().map(|event| event.start);
-    let ends = starts.clone().skip(1).chain([batch.text.len()]);
-    starts
-        .zip(ends)
-        .filter_map(|(start, end)| Some((start, alone(batch.text.get(start..end)?))))
-        .collect()
 }
 
-fn alone(text: &str) -> Text<'_> {
-    Text {
-        text,
-        begins: Begins::Anywhere,
-        behind: Behind::Unknown,
+/// The text of a batch in pieces, each with its byte offset. Log events that a filter has passed
+/// need not belong together. One as long as log events can be may be cut, at any byte.
+fn pieces(batch: &LogBatch, filtered: bool) -> Vec<(usize, Text<'_>)> {
+    /// CloudWatch Logs takes 256 KB in a log event, less what it keeps about it.
+    const LONGEST_LOG_EVENT: usize = 240 << 10;
+    let starts = batch.events.iter().map(|event| event.start);
+    let ends = starts.clone().skip(1).chain([batch.text.len()]);
+    let mut pieces = Vec::new();
+    let mut piece = (0, Begins::Anywhere);
+    for (start, end) in starts.zip(ends) {
+        let is_long = end - start > LONGEST_LOG_EVENT;
+        if filtered || is_long {
+            pieces.push((piece.0, piece.1, end));
+            let begins = if is_long {
+                Begins::InsideMessage
+            } else {
+                Begins::Anywhere
+            };
+            piece = (end, begins);
+        } else if piece.1 == Begins::InsideMessage {
+            // One more log event may be the rest of a long one, not all that follow.
+            pieces.push((piece.0, piece.1, end));
+            piece = (end, Begins::Anywhere);
+        }
+    }
+    pieces.push((piece.0, piece.1, batch.text.len()));
+    let behind = if filtered {
+        Behind::Unknown
+    } else {
+        Behind::Another
+    };
+    let texts = pieces.into_iter().filter_map(|(start, begins, end)| {
+        let text = batch.text.get(start..end).filter(|text| !text.is_empty())?;
+        let text = Text {
+            text,
+            begins,
+            behind,
+        };
+        Some((start, text))
+    });
+    texts.collect()
+}
+
+/// What one channel is to be told.
+#[derive(Default)]
+struct Content<'a> {
+    told: Vec<Told<'a>>,
+    notices: Vec<&'a Notice>,
+    keys: Vec<Key>,
+    records: BTreeSet<usize>,
+}
+
+/// One message for each channel, without what it has been told before.
+pub fn compose(window: &mut Window, settings: &Settings, memory: &Memory) -> Vec<Message> {
+    let delivered = &memory.delivered;
+    let mut contents = BTreeMap::<&str, Content<'_>>::new();
+    for (channel, entry) in &window.entries {
+        let key = key(channel, entry, memory);
+        if delivered.contains(key) {
+            let summary = window.clusters.entry(entry.place.cluster.clone());
+            summary.or_default().already_delivered += 1;
+            continue;
+        }
+        let content = contents.entry(channel).or_default();
+        content.told.push(Told {
+            connection: &entry.connection,
+            place: &entry.place,
+        });
+        content.keys.push(key);
+        content.records.insert(entry.record);
+    }
+    for (record, notice) in &window.notices {
+        let key = delivered.key(DEFAULT_CHANNEL, notice);
+        if notice.id.is_empty() || !delivered.contains(key) {
+            let content = contents.entry(DEFAULT_CHANNEL).or_default();
+            content.notices.push(notice);
+            content.keys.push(key);
+            content.records.insert(*record);
+        }
+    }
+    let messages = contents.into_iter().map(|(channel, content)| Message {
+        channel: channel.to_owned(),
+        payload: message::payload(&Batch {
+            told: &content.told,
+            notices: &content.notices,
+            style: settings.style.clone(),
+        }),
+        keys: content.keys,
+        records: content.records,
+    });
+    messages.collect()
+}
+
+/// A connection is known by the log event that decided it, its place in there, and its outcome.
+fn key(channel: &str, entry: &Entry, memory: &Memory) -> Key {
+    let place = &entry.place;
+    let event = (
+        &entry.event_id,
+        entry.event_offset,
+        entry.connection.outcome,
+    );
+    let what = (&place.account, &place.log_group, event);
+    memory.delivered.key(channel, what)
+}
+
+/// Posts one message after the other. Each has its share of the time that is left, and a failure
+/// does not keep the next from being posted. The messages that Slack did not take.
+async fn post<'m>(
+    app: &App,
+    memory: &mut Memory,
+    messages: &'m [Message],
+    deadline: Instant,
+    summary: &mut Summary,
+) -> Vec<(&'m Message, SlackError)> {
+    let mut failed = Vec::new();
+    for (message, left) in messages.iter().zip((1..=messages.len()).rev()) {
+        let now = Instant::now();
+        let share = deadline.saturating_duration_since(now) / u32::try_from(left).unwrap_or(1);
+        let posted = app
+            .slack
+            .post(&message.channel, &message.payload, now + share);
+        match posted.await {
+            Ok(()) => {
+                summary.posted += 1;
+                let keys = message.keys.iter();
+                keys.for_each(|key| memory.delivered.insert(*key));
+            }
+            Err(error) => {
+                let channel = channel::shown(&message.channel);
+                tracing::error!(channel, error_type = error.name(), %error, "not posted");
+                summary.throttled += usize::from(matches!(error, SlackError::RateLimited));
+                failed.push((message, error));
+            }
+        }
+    }
+    failed
+}
+
+/// One message to each channel of the secret; what became of each.
+async fn test(app: &App, deadline: Instant) -> Result<Value, Error> {
+    let payload = message::test(&app.settings.style);
+    let mut answers = serde_json::Map::new();
+    let mut has_failed = false;
+    for (number, channel) in (1..).zip(app.slack.channels()) {
+        let answer = match app.slack.post(&channel, &payload, deadline).await {
+            Ok(()) => "ok",
+            Err(error) => {
+                has_failed = true;
+                error.name()
+            }
+        };
+        answers.insert(channel::label(&channel, number).into_owned(), answer.into());
+    }
+    let answers = json!({ "channels": answers });
+    if has_failed {
+        Err(Error::Test(answers.to_string()))
+    } else {
+        Ok(answers)
+    }
+}
+
+fn report(settings: &Settings, window: &Window, summary: &Summary) {
+    tracing::info!(
+        cluster = summary.cluster,
+        clusters = window.clusters.len(),
+        batches = summary.batches,
+        unreadable = summary.unreadable,
+        log_events = summary.log_events,
+        lines = summary.lines,
+        continuations = summary.continuations,
+        noise = summary.noise,
+        unparsed = summary.unparsed,
+        translated = summary.translated,
+        authorized = summary.authorized,
+        rejected = summary.rejected,
+        disconnected = summary.disconnected,
+        probed = summary.probed,
+        suspicious = summary.suspicious,
+        unconfirmed = summary.unconfirmed,
+        ignored = summary.ignored,
+        not_notified = summary.not_notified,
+        already_delivered = summary.already_delivered,
+        posted = summary.posted,
+        throttled = summary.throttled,
+        "batch"
+    );
+    if let Some(namespace) = &settings.metrics_namespace {
+        crate::metrics::emit(namespace, &window.clusters, summary);
     }
 }

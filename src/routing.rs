@@ -19,6 +19,7 @@ mod json;
 mod rule;
 
 pub use crate::channel::DEFAULT_CHANNEL;
+use crate::entry::Place;
 use crate::sessions::Connection;
 pub use rule::{Event, Reason, RuleFault};
 use rule::{Rule, Then};
@@ -58,10 +59,10 @@ impl Rules {
         rule::from_json(json).map(Rules)
     }
 
-    /// Where `connection` to `cluster` is told: the first rule that matches decides.
+    /// Where `connection`, which happened at `place`, is told: the first rule that matches decides.
     #[must_use]
-    pub fn route(&self, connection: &Connection<'_>, cluster: &str) -> Route<'_> {
-        let rule = self.0.iter().find(|rule| rule.matches(connection, cluster));
+    pub fn route(&self, connection: &Connection<'_>, place: &Place) -> Route<'_> {
+        let rule = self.0.iter().find(|rule| rule.matches(connection, place));
         match rule.map(|rule| &rule.then) {
             None => Route::Channel(DEFAULT_CHANNEL),
             Some(Then::Ignore) => Route::Ignore,
@@ -79,10 +80,10 @@ impl Rules {
 }
 
 impl Default for Rules {
-    /// Ignores RDS's own users when they are really connected or disconnected. A failed attempt
-    /// on their names is told, and so is a connection that could be forged.
+    /// Ignores RDS's own users where they belong. A failed attempt on their names is told, and so is a
+    /// client who logs in under them from elsewhere.
     fn default() -> Rules {
-        Rules(vec![rule::rds_users()])
+        Rules(rule::rds_users())
     }
 }
 

@@ -40,6 +40,7 @@ fn json_fault(error: &serde_json::Error) -> DecodeError {
 #[serde(field_identifier, rename_all = "camelCase")]
 enum BatchKey {
     MessageType,
+    Owner,
     LogGroup,
     LogStream,
     LogEvents,
@@ -81,6 +82,7 @@ impl<'de> Visitor<'de> for BatchSeed {
         while let Some(key) = map.next_key()? {
             match key {
                 BatchKey::MessageType => message_type = Some(map.next_value::<String>()?),
+                BatchKey::Owner => batch.owner = map.next_value()?,
                 BatchKey::LogGroup => batch.log_group = map.next_value()?,
                 BatchKey::LogStream => batch.log_stream = map.next_value()?,
                 BatchKey::LogEvents => map.next_value_seed(EventsSeed(&mut batch))?,

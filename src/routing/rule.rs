@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use super::glob;
 use super::json::Unique;
 use crate::channel;
-use crate::postgres::event::Encryption;
+use crate::entry::Place;
+use crate::postgres::event::{Encryption, Standing};
 use crate::sessions::{Connection, Outcome};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -34,8 +35,18 @@ struct When {
     clusters: Option<Vec<String>>,
     events: Option<Vec<Event>>,
     tls: Option<bool>,
-    /// Only connections that cannot be forged. Not in the JSON.
-    confirmed: bool,
+    accounts: Option<Vec<String>>,
+    /// Not in the JSON.
+    only: Option<Only>,
+}
+
+/// What RDS's own users are known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Only {
+    /// The line comes from the backend that it names, so that the user is really that.
+    LinesOfTheBackend,
+    /// PostgreSQL starts or stops, and takes no client.
+    WhileStarting,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -82,51 +93,106 @@ impl From<Outcome> for Event {
     }
 }
 
-/// The users by whom RDS itself keeps a cluster running.
-const RDS_USERS: [&str; 6] = [
-    "rdsadmin",
+/// The users by whom RDS itself keeps a cluster running: those that work on the instance itself,
+/// and those that come from other instances, from proxies and from RDS's own hosts.
+const RDS_USERS_ON_THE_INSTANCE: [&str; 2] = ["rdsadmin", "rdshm"];
+const RDS_USERS_OF_THE_NETWORK: [&str; 4] = [
     "rdsrepladmin",
     "rdsproxyadmin",
     "rdstopmgr",
     "rdswriteforwarduser",
-    "rdshm",
 ];
 
-/// Anybody can fail to log in as these users, or write a line that names them.
-pub(super) fn rds_users() -> Rule {
+/// Addresses of the instance itself, and of private networks.
+const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
+const PRIVATE: [&str; 6] = [
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "fc00::/7",
+    "fe80::/10",
+];
+
+/// Ignores RDS's own users where they belong. Anybody can fail to log in as these users, and a client
+/// who logs in under their names from elsewhere is told.
+pub(super) fn rds_users() -> Vec<Rule> {
+    let logins = [Event::Authorized, Event::Disconnected];
+    vec![
+        rds_rule(
+            &RDS_USERS_ON_THE_INSTANCE,
+            &[],
+            &logins,
+            Only::LinesOfTheBackend,
+        ),
+        rds_rule(
+            &RDS_USERS_OF_THE_NETWORK,
+            &PRIVATE,
+            &logins,
+            Only::LinesOfTheBackend,
+        ),
+        rds_rule(
+            &RDS_USERS_ON_THE_INSTANCE,
+            &[],
+            &[Event::Rejected],
+            Only::WhileStarting,
+        ),
+    ]
+}
+
+fn rds_rule(users: &[&str], networks: &[&str], events: &[Event], only: Only) -> Rule {
+    let networks = LOOPBACK.iter().chain(networks);
+    let hosts = networks.filter_map(|network| network.parse().ok().map(Host::Net));
     Rule {
         when: When {
-            users: Some(RDS_USERS.map(str::to_owned).to_vec()),
-            events: Some(vec![Event::Authorized, Event::Disconnected]),
-            confirmed: true,
+            users: Some(users.iter().map(|user| (*user).to_owned()).collect()),
+            hosts: Some(hosts.chain([Host::UnixSocket]).collect()),
+            events: Some(events.to_vec()),
+            only: Some(only),
             ..When::default()
         },
         then: Then::Ignore,
     }
 }
 
+impl Only {
+    fn matches(self, connection: &Connection<'_>) -> bool {
+        let reason = connection.facts.reason.as_deref().unwrap_or_default();
+        match self {
+            Only::LinesOfTheBackend => connection.standing >= Standing::OfItsBackend,
+            Only::WhileStarting => reason.starts_with("the database system is "),
+        }
+    }
+}
+
 impl Rule {
-    pub(super) fn matches(&self, connection: &Connection<'_>, cluster: &str) -> bool {
-        let when = &self.when;
-        (!when.confirmed || connection.confirmed())
-            && any_glob(when.users.as_deref(), connection.facts.user.as_deref())
-            && any_glob(
-                when.databases.as_deref(),
-                connection.facts.database.as_deref(),
-            )
+    pub(super) fn matches(&self, connection: &Connection<'_>, place: &Place) -> bool {
+        let (when, facts) = (&self.when, &connection.facts);
+        when.only.is_none_or(|only| only.matches(connection))
+            && any_glob(when.users.as_deref(), facts.user.as_deref())
+            && any_glob(when.databases.as_deref(), facts.database.as_deref())
             && any_glob(
                 when.applications.as_deref(),
-                connection.facts.application_name.as_deref(),
+                facts.application_name.as_deref(),
             )
-            && any_glob(when.clusters.as_deref(), Some(cluster))
+            && any_glob(when.clusters.as_deref(), Some(&place.cluster))
+            && self.account_matches(place)
             && when
                 .hosts
                 .as_ref()
-                .is_none_or(|hosts| any_host(hosts, connection.facts.host.as_deref()))
+                .is_none_or(|hosts| any_host(hosts, facts.host.as_deref()))
             && self.event_matches(connection.outcome)
             && when
                 .tls
-                .is_none_or(|tls| is_tls(&connection.facts.encryption) == Some(tls))
+                .is_none_or(|tls| is_tls(&facts.encryption) == Some(tls))
+    }
+
+    /// An account goes by its id, or by the name to show.
+    fn account_matches(&self, place: &Place) -> bool {
+        let accounts = self.when.accounts.as_deref();
+        let names = [&place.account, &place.account_name];
+        let mut names = names.into_iter().flatten();
+        accounts.is_none() || names.any(|name| any_glob(accounts, Some(name)))
     }
 
     fn event_matches(&self, outcome: Outcome) -> bool {
@@ -270,7 +336,7 @@ pub(super) fn from_json(json: &str) -> Result<Vec<Rule>, Vec<RuleFault>> {
 }
 
 const RULE_KEYS: &str = "when, then";
-const WHEN_KEYS: &str = "users, databases, hosts, applications, clusters, events, tls";
+const WHEN_KEYS: &str = "users, databases, hosts, applications, clusters, accounts, events, tls";
 
 /// Reads one rule and notes every fault in it.
 struct Reader<'f> {
@@ -308,11 +374,12 @@ impl Reader<'_> {
                 "databases" => when.databases = self.list(&path, value, "a string", glob),
                 "applications" => when.applications = self.list(&path, value, "a string", glob),
                 "clusters" => when.clusters = self.list(&path, value, "a string", glob),
+                "accounts" => when.accounts = self.list(&path, value, "a string", glob),
                 "hosts" => {
                     when.hosts = self.list(&path, value, "an IP address or CIDR block", host);
                 }
                 "events" => {
-                    let expected = "authorized, rejected, disconnected or suspicious";
+                    let expected = "authorized, rejected, disconnected, probed or suspicious";
                     when.events = self.list(&path, value, expected, Event::named);
                 }
                 "tls" => match value.as_bool() {

@@ -11,6 +11,8 @@ mod facts;
 mod many;
 mod one;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -18,34 +20,51 @@ use super::console;
 use super::mrkdwn::length;
 use super::text::{Language, Words};
 use super::time_zone::TimeZone;
+use crate::entry::Place;
 use crate::sessions::Connection;
 
-/// What one channel is told about one batch of log events.
+/// What one channel is told, of one cluster or of many.
 #[derive(Debug, Clone)]
 pub struct Batch<'a> {
     /// In any order.
-    pub connections: &'a [&'a Connection<'a>],
-    /// Lines that look like connections and that the configured prefix cannot read.
-    pub unparsed: usize,
-    /// Where they happened.
-    pub place: Place<'a>,
+    pub told: &'a [Told<'a>],
+    /// What could not be read.
+    pub notices: &'a [&'a Notice],
     /// How to tell it.
     pub style: Style,
 }
 
-/// Where connections happened.
+/// A connection, and where it happened.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
-    /// The name to show for the cluster.
-    pub cluster: &'a str,
-    /// The DB instance that wrote the log, where it is known.
-    pub instance: Option<&'a str>,
-    /// The log group, for the link to CloudWatch Logs.
-    pub log_group: &'a str,
-    /// The log stream, for the link to CloudWatch Logs.
-    pub log_stream: &'a str,
-    /// AWS region; without it there is no link.
-    pub region: Option<&'a str>,
+pub struct Told<'a> {
+    /// What happened.
+    pub connection: &'a Connection<'a>,
+    /// Where.
+    pub place: &'a Place,
+}
+
+/// What cannot be told by connections.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Notice {
+    /// What it is.
+    pub kind: NoticeKind,
+    /// How many lines, or payloads.
+    pub count: usize,
+    /// The name of the cluster, where it is known.
+    pub cluster: String,
+    /// The id of a log event: the same when CloudWatch delivers it again.
+    pub id: String,
+}
+
+/// What is wrong with lines or a payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum NoticeKind {
+    /// Lines that look like connections and that the configured prefix cannot read.
+    Unparsed,
+    /// Lines about connections in another language than English.
+    Translated,
+    /// Payloads that cannot be read, and the name of the error.
+    Unreadable(&'static str),
 }
 
 /// How connections are told.
@@ -60,10 +79,29 @@ pub struct Style {
 /// The body of the request to an incoming webhook.
 #[must_use]
 pub fn payload(batch: &Batch<'_>) -> Value {
-    let message = match batch.connections {
-        [connection] => one::message(connection, batch),
-        connections => many::message(connections, batch),
+    let message = match batch.told {
+        [told] => one::message(told, batch),
+        _ => many::message(batch),
     };
+    body(&message)
+}
+
+/// The message by which a person tries a webhook.
+#[must_use]
+pub fn test(style: &Style) -> Value {
+    let words = style.language.words();
+    let mut text = Text::new(words.test_headline);
+    text.line(words.test);
+    body(&Message {
+        text,
+        blocks: vec![
+            Block::Header(words.test_headline.to_owned()),
+            Block::Section(words.test.to_owned()),
+        ],
+    })
+}
+
+fn body(message: &Message) -> Value {
     json!({
         "text": message.text.lines,
         "blocks": message.blocks.iter().map(Block::to_json).collect::<Vec<_>>(),
@@ -162,19 +200,31 @@ impl Batch<'_> {
     }
 }
 
-fn unparsed_note(batch: &Batch<'_>) -> Option<String> {
-    (batch.unparsed > 0).then(|| format!("⚠️ {}", (batch.words().unparsed)(batch.unparsed)))
+/// A line for each kind of notice.
+fn notices(batch: &Batch<'_>) -> Vec<String> {
+    let words = batch.words();
+    let mut counts = BTreeMap::new();
+    for notice in batch.notices {
+        *counts.entry(notice.kind).or_insert(0) += notice.count;
+    }
+    let notes = counts.into_iter().map(|(kind, count)| match kind {
+        NoticeKind::Unparsed => (words.unparsed)(count),
+        NoticeKind::Translated => (words.translated)(count),
+        NoticeKind::Unreadable(name) => (words.unreadable)(count, name),
+    });
+    notes.map(|note| format!("⚠️ {note}")).collect()
 }
 
-/// The link to the log from `first` on, and the times in the reader's own zone.
+/// The link to the log of `place` from `first` on, and the times in the reader's own zone.
 fn context(
     batch: &Batch<'_>,
+    place: Option<&Place>,
     first: Option<OffsetDateTime>,
     last: Option<OffsetDateTime>,
 ) -> Option<Block> {
     let words = batch.words();
     let mut parts = Vec::new();
-    if let Some(url) = link(batch, first) {
+    if let Some(url) = place.and_then(|place| link(place, first)) {
         parts.push(format!("🔎 <{url}|{}>", words.open_log));
     }
     if let Some(first) = first {
@@ -189,9 +239,9 @@ fn context(
     (!parts.is_empty()).then(|| Block::Context(parts.join("  |  ")))
 }
 
-fn link(batch: &Batch<'_>, from: Option<OffsetDateTime>) -> Option<String> {
-    let place = &batch.place;
-    console::log_stream_url(place.region?, place.log_group, place.log_stream, from)
+fn link(place: &Place, from: Option<OffsetDateTime>) -> Option<String> {
+    let region = place.region.as_deref()?;
+    console::log_stream_url(region, &place.log_group, &place.log_stream, from)
         .filter(|url| url.len() <= LINK)
 }
 

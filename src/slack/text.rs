@@ -153,6 +153,19 @@ pub struct Words {
     /// Lines that look like connections and could not be read, and what to check.
     pub unparsed: fn(usize) -> String,
 
+    /// Lines about connections in another language than English, and what to do.
+    pub translated: fn(usize) -> String,
+    /// Payloads that cannot be read, and the name of the error.
+    pub unreadable: fn(usize, &str) -> String,
+    /// Label of the AWS account.
+    pub account: &'static str,
+    /// How many clusters a message is about.
+    pub clusters: fn(usize) -> String,
+    /// Headline of the message by which a person tries a webhook.
+    pub test_headline: &'static str,
+    /// What that message says.
+    pub test: &'static str,
+
     /// How often a group of connections was seen.
     pub times: fn(usize) -> String,
     /// What a list had no room for: groups, and connections in them.
@@ -224,6 +237,20 @@ static JA: Words = Words {
             "接続に関するとみられるログ {n}行を読み取れませんでした。通知が漏れている可能性があります。DBパラメータ log_line_prefix と LOG_LINE_PREFIX の設定が一致しているか確認してください。"
         )
     },
+    translated: |n| {
+        format!(
+            "英語以外の言語で書かれたログ {n}行は読み取れません。DBパラメータ lc_messages を C または en_US.UTF-8 にしてください。"
+        )
+    },
+    unreadable: |n, name| {
+        format!(
+            "CloudWatch Logsのデータ {n}件を読み取れませんでした（{name}）。通知が漏れている可能性があります。"
+        )
+    },
+    account: "アカウント",
+    clusters: |n| format!("{n}クラスター"),
+    test_headline: "🔔 aurora-connection-audit テスト通知",
+    test: "このチャンネルに通知が届くことを確認しました。",
     times: |n| format!("{n}件"),
     more: |groups, n| format!("ほか{groups}グループ（{n}件）"),
     open_log: "CloudWatch Logsで開く",
@@ -298,6 +325,26 @@ static EN: Words = Words {
             ),
         )
     },
+    translated: |n| {
+        format!(
+            "{} in another language than English and cannot be read. Set the DB parameter lc_messages to C or en_US.UTF-8.",
+            if n == 1 {
+                "1 log line is".to_owned()
+            } else {
+                format!("{n} log lines are")
+            }
+        )
+    },
+    unreadable: |n, name| {
+        format!(
+            "{} of CloudWatch Logs could not be read ({name}), so connections may be missing here.",
+            counted(n, "payload", "payloads")
+        )
+    },
+    account: "Account",
+    clusters: |n| counted(n, "cluster", "clusters"),
+    test_headline: "🔔 aurora-connection-audit: test",
+    test: "Messages reach this channel.",
     times: |n| format!("{n}×"),
     more: |groups, n| {
         format!(

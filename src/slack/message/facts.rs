@@ -1,6 +1,7 @@
 //! The facts about a connection, in words.
 
-use super::Batch;
+use super::{Batch, Told};
+use crate::entry::Place;
 use crate::postgres::event::{Encryption, Tls};
 use crate::sessions::{Connection, Outcome};
 use crate::slack::mrkdwn::quoted;
@@ -30,23 +31,25 @@ impl Fact {
 }
 
 /// Who, to what, from where, when.
-pub(super) fn main(connection: &Connection<'_>, batch: &Batch<'_>) -> Vec<Fact> {
+pub(super) fn main(told: &Told<'_>, batch: &Batch<'_>) -> Vec<Fact> {
     let words = batch.words();
+    let connection = told.connection;
     let mut facts = Vec::new();
-    if connection.outcome != Outcome::Suspicious {
+    if tells_names(connection) {
         facts.push(Fact::new(words.user, user(connection, batch, NAME)));
         facts.push(Fact::new(words.database, database(connection, batch, NAME)));
     }
     facts.push(Fact::new(words.client, client(connection, batch, NAME)));
-    facts.push(cluster(batch));
+    facts.extend(cluster(told.place, batch));
     let time = batch.date_and_time(connection.facts.time);
     facts.push(Fact::new(words.time.of(connection.outcome), time));
     facts
 }
 
 /// How: what is known, and for a new connection also what is not.
-pub(super) fn more(connection: &Connection<'_>, batch: &Batch<'_>) -> Vec<Fact> {
+pub(super) fn more(told: &Told<'_>, batch: &Batch<'_>) -> Vec<Fact> {
     let words = batch.words();
+    let connection = told.connection;
     let is_new = connection.outcome == Outcome::Authorized;
     let or_unknown =
         |value: Option<String>| value.or_else(|| is_new.then(|| words.unknown.to_owned()));
@@ -63,7 +66,7 @@ pub(super) fn more(connection: &Connection<'_>, batch: &Batch<'_>) -> Vec<Fact> 
         ),
         (
             words.instance,
-            Some(name(batch.place.instance).unwrap_or(words.unknown.to_owned())),
+            Some(name(told.place.instance.as_deref()).unwrap_or(words.unknown.to_owned())),
         ),
         (
             words.application,
@@ -102,12 +105,26 @@ pub(super) fn refusal(connection: &Connection<'_>, batch: &Batch<'_>) -> Vec<Fac
     .collect()
 }
 
-pub(super) fn cluster(batch: &Batch<'_>) -> Fact {
-    Fact::new(batch.words().cluster, quoted(batch.place.cluster, NAME))
+/// Does the connection have names to tell? A scan has none, and a suspicion only where its writer is
+/// known.
+pub(super) fn tells_names(connection: &Connection<'_>) -> bool {
+    match connection.outcome {
+        Outcome::Suspicious => connection.facts.user.is_some(),
+        outcome => outcome != Outcome::Probed,
+    }
 }
 
-pub(super) fn instance(batch: &Batch<'_>) -> Option<Fact> {
-    let instance = batch.place.instance?;
+/// The cluster, and the account where it has a name.
+pub(super) fn cluster(place: &Place, batch: &Batch<'_>) -> impl Iterator<Item = Fact> {
+    let words = batch.words();
+    let cluster = Fact::new(words.cluster, quoted(&place.cluster, NAME));
+    let account = place.account_name.as_deref();
+    let account = account.map(|name| Fact::new(words.account, quoted(name, NAME)));
+    [cluster].into_iter().chain(account)
+}
+
+pub(super) fn instance(place: &Place, batch: &Batch<'_>) -> Option<Fact> {
+    let instance = place.instance.as_deref()?;
     Some(Fact::new(batch.words().instance, quoted(instance, NAME)))
 }
 

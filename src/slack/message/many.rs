@@ -6,8 +6,9 @@ use std::hash::{BuildHasher, Hash, RandomState};
 
 use time::OffsetDateTime;
 
-use super::facts::{self, Fact};
-use super::{Batch, Block, Message, SECTION, Text, context, unparsed_note};
+use super::facts;
+use super::{Batch, Block, Message, SECTION, Text, Told, context, notices};
+use crate::entry::Place;
 use crate::sessions::{Connection, Outcome};
 use crate::slack::mrkdwn::{length, quoted};
 use crate::slack::text::{EMOJI, Words};
@@ -28,24 +29,23 @@ const NAME: usize = 80;
 /// Room for a message of PostgreSQL in a list.
 const MESSAGE: usize = 240;
 
-pub(super) fn message(connections: &[&Connection<'_>], batch: &Batch<'_>) -> Message {
-    let first = connections
-        .iter()
-        .filter_map(|connection| connection.facts.time)
-        .min();
-    let last = connections
-        .iter()
-        .filter_map(|connection| connection.facts.time)
-        .max();
-    let headline = headline(connections, batch);
+pub(super) fn message(batch: &Batch<'_>) -> Message {
+    let times = || {
+        batch
+            .told
+            .iter()
+            .filter_map(|told| told.connection.facts.time)
+    };
+    let (first, last) = (times().min(), times().max());
+    let headline = headline(batch);
     let facts = about_all(batch, first, last);
-    let lists = lists(connections, batch, first);
+    let lists = lists(batch, first);
 
     let mut text = Text::new(&headline);
     text.line("");
     let mut blocks = vec![Block::Header(headline), Block::Section(facts.join("\n"))];
     text.lines(&facts);
-    if let Some(note) = unparsed_note(batch) {
+    for note in notices(batch) {
         text.line(&note);
         blocks.push(Block::Section(note));
     }
@@ -54,20 +54,33 @@ pub(super) fn message(connections: &[&Connection<'_>], batch: &Batch<'_>) -> Mes
         text.lines(list);
         blocks.extend(sections(list));
     }
-    blocks.extend(context(batch, first, last));
+    blocks.extend(context(batch, only_place(batch), first, last));
     Message { text, blocks }
 }
 
-fn headline(connections: &[&Connection<'_>], batch: &Batch<'_>) -> String {
+/// The place of all, if there is only one.
+fn only_place<'a>(batch: &Batch<'a>) -> Option<&'a Place> {
+    let first = batch.told.first()?.place;
+    let is_only = batch.told.iter().all(|told| told.place == first);
+    is_only.then_some(first)
+}
+
+/// Is it about more than one cluster?
+fn is_of_many_clusters(batch: &Batch<'_>) -> bool {
+    let cluster = |told: &Told<'_>| (told.place.account.clone(), told.place.cluster.clone());
+    let mut clusters = batch.told.iter().map(cluster);
+    let first = clusters.next();
+    clusters.any(|other| Some(other) != first)
+}
+
+fn headline(batch: &Batch<'_>) -> String {
     let words = batch.words();
     let counts = OUTCOMES.map(|outcome| {
-        (
-            outcome,
-            connections
-                .iter()
-                .filter(|connection| connection.outcome == outcome)
-                .count(),
-        )
+        let of_outcome = batch
+            .told
+            .iter()
+            .filter(|told| told.connection.outcome == outcome);
+        (outcome, of_outcome.count())
     });
     let mut seen = counts
         .into_iter()
@@ -99,38 +112,56 @@ fn about_all(
             batch.style.time_zone.period(first, last)
         )
     });
-    let facts = [Some(facts::cluster(batch)), facts::instance(batch)];
-    facts
+    where_all(batch).into_iter().chain(period).collect()
+}
+
+/// The cluster, and the instance if all are of one; or how many clusters there are.
+fn where_all(batch: &Batch<'_>) -> Vec<String> {
+    if is_of_many_clusters(batch) {
+        let clusters = batch.told.iter();
+        let clusters: HashSet<_> = clusters
+            .map(|told| (&told.place.account, &told.place.cluster))
+            .collect();
+        return vec![(batch.words().clusters)(clusters.len())];
+    }
+    let Some(told) = batch.told.first() else {
+        let cluster = batch.notices.first().map(|notice| notice.cluster.as_str());
+        let cluster = cluster.filter(|name| !name.is_empty());
+        return cluster
+            .map(|name| format!("{}: {}", batch.words().cluster, quoted(name, NAME)))
+            .into_iter()
+            .collect();
+    };
+    let is_of_one = batch
+        .told
         .iter()
-        .flatten()
-        .map(Fact::line)
-        .chain(period)
-        .collect()
+        .all(|other| other.place.instance == told.place.instance);
+    let instance = is_of_one
+        .then(|| facts::instance(told.place, batch))
+        .flatten();
+    let facts = facts::cluster(told.place, batch).chain(instance);
+    facts.map(|fact| fact.line()).collect()
 }
 
 /// One list of lines for each outcome that happened: a heading, groups, and what is left out.
-fn lists(
-    connections: &[&Connection<'_>],
-    batch: &Batch<'_>,
-    day: Option<OffsetDateTime>,
-) -> Vec<Vec<String>> {
-    let mut groups = grouped(connections);
+fn lists(batch: &Batch<'_>, day: Option<OffsetDateTime>) -> Vec<Vec<String>> {
+    let mut groups = grouped(batch);
     groups.sort_unstable_by_key(|group| {
         let Connection {
             outcome, offset, ..
-        } = *group.example;
-        let confirmed = group.example.confirmed();
+        } = *group.example.connection;
+        let confirmed = group.example.connection.confirmed();
         let rank = OUTCOMES.iter().position(|known| *known == outcome);
         (
             rank,
             confirmed,
             Reverse(group.count),
-            group.first.facts.time,
+            group.first.connection.facts.time,
             offset,
         )
     });
     let by_outcome: Vec<&[Group<'_>]> = groups
-        .chunk_by(|a, b| a.example.outcome == b.example.outcome)
+        .chunk_by(|a, b| a.example.connection.outcome == b.example.connection.outcome)
         .collect();
     let lines: Vec<Vec<Line>> = by_outcome
         .iter()
@@ -196,7 +227,7 @@ fn heading(groups: &[Group<'_>], connections: usize, words: &Words) -> Vec<Strin
     let Some(group) = groups.first() else {
         return Vec::new();
     };
-    let outcome = group.example.outcome;
+    let outcome = group.example.connection.outcome;
     let counted = words.counted.of(outcome)(connections);
     let note = (outcome == Outcome::Suspicious).then(|| words.suspicion.to_owned());
     let title = format!("*{} {counted}*", EMOJI.of(outcome));
@@ -230,8 +261,8 @@ fn in_turn<'g, 'a>(groups: &'g [Group<'a>]) -> impl Iterator<Item = (usize, &'g 
     let mut had_its_turn = HashSet::new();
     let rounds = (0..3).flat_map(|round| groups.iter().enumerate().map(move |it| (round, it)));
     rounds.filter_map(move |(round, (at, group))| {
-        let user = group.example.facts.user.as_deref();
-        let client = (user, group.example.facts.host.as_deref());
+        let user = group.example.connection.facts.user.as_deref();
+        let client = (user, group.example.connection.facts.host.as_deref());
         let is_next = match round {
             _ if had_its_turn.contains(&at) => false,
             0 => users.insert(user),
@@ -273,27 +304,34 @@ fn sections(lines: &[String]) -> Vec<Block> {
 
 /// Connections that differ in nothing that a list shows but the time.
 struct Group<'a> {
-    example: &'a Connection<'a>,
+    example: Told<'a>,
     /// The first by time, where one has a time.
-    first: &'a Connection<'a>,
+    first: Told<'a>,
     /// The last by time, where one has a time.
-    last: &'a Connection<'a>,
+    last: Told<'a>,
     count: usize,
+    /// Is the cluster part of what is shown?
+    shows_cluster: bool,
 }
 
-/// By sorted hashes: 16 bytes a connection. Nobody knows the seed, so nobody can make two that
+/// By sorted hashes: a few bytes a connection. Nobody knows the seed, so nobody can make two that
 /// differ look the same, and that it happens by itself has a chance of one in 10^8 in 300 000.
-fn grouped<'a>(connections: &[&'a Connection<'a>]) -> Vec<Group<'a>> {
+fn grouped<'a>(batch: &Batch<'a>) -> Vec<Group<'a>> {
+    let shows_cluster = is_of_many_clusters(batch);
     let state = RandomState::new();
-    let mut hashes: Vec<(u64, &Connection<'a>)> = connections
-        .iter()
-        .map(|connection| (state.hash_one(what_a_list_shows(connection)), *connection))
-        .collect();
+    let hashed = batch.told.iter().map(|told| {
+        let cluster = shows_cluster.then_some((&told.place.account, &told.place.cluster));
+        (
+            state.hash_one((what_a_list_shows(told.connection), cluster)),
+            *told,
+        )
+    });
+    let mut hashes: Vec<(u64, Told<'a>)> = hashed.collect();
     // Stable: the example is the first in the log.
     hashes.sort_by_key(|(hash, _)| *hash);
     let alike = || hashes.chunk_by(|(a, _), (b, _)| a == b);
     let mut groups = Vec::with_capacity(alike().count());
-    groups.extend(alike().filter_map(Group::of));
+    groups.extend(alike().filter_map(|members| Group::of(members, shows_cluster)));
     groups
 }
 
@@ -317,26 +355,29 @@ fn what_a_list_shows<'c>(connection: &'c Connection<'_>) -> impl Hash + use<'c> 
 }
 
 impl<'a> Group<'a> {
-    fn of(members: &[(u64, &'a Connection<'a>)]) -> Option<Group<'a>> {
-        let (_, example) = members.first()?;
+    fn of(members: &[(u64, Told<'a>)], shows_cluster: bool) -> Option<Group<'a>> {
+        let (_, example) = *members.first()?;
         let timed = || {
-            let connections = members.iter().map(|(_, connection)| *connection);
-            connections.filter(|connection| connection.facts.time.is_some())
+            let told = members.iter().map(|(_, told)| *told);
+            told.filter(|told| told.connection.facts.time.is_some())
         };
+        let time = |told: &Told<'a>| told.connection.facts.time;
         Some(Group {
             example,
-            first: timed().min_by_key(|it| it.facts.time).unwrap_or(example),
-            last: timed().max_by_key(|it| it.facts.time).unwrap_or(example),
+            first: timed().min_by_key(time).unwrap_or(example),
+            last: timed().max_by_key(time).unwrap_or(example),
             count: members.len(),
+            shows_cluster,
         })
     }
 
     /// `• *3件* app_user → appdb · 10.0.1.23 · myapp · 12:00:00–12:00:09`
     fn line(&self, batch: &Batch<'_>, day: Option<OffsetDateTime>) -> String {
         let words = batch.words();
-        let connection = self.example;
+        let connection = self.example.connection;
         let mut parts = Vec::new();
-        if connection.outcome != Outcome::Suspicious {
+        parts.extend(self.shows_cluster.then(|| self.cluster()));
+        if facts::tells_names(connection) {
             let user = facts::user(connection, batch, NAME);
             parts.push(format!(
                 "{user} → {}",
@@ -379,10 +420,29 @@ impl<'a> Group<'a> {
         )
     }
 
+    /// `*orders*`, or `*orders* (audit · ap-northeast-1)` where the account has a name.
+    fn cluster(&self) -> String {
+        let place = self.example.place;
+        let cluster = format!("*{}*", quoted(&place.cluster, NAME));
+        match (&place.account_name, &place.region) {
+            (Some(account), Some(region)) => {
+                format!(
+                    "{cluster} ({} · {})",
+                    quoted(account, NAME),
+                    quoted(region, NAME)
+                )
+            }
+            (Some(account), None) => format!("{cluster} ({})", quoted(account, NAME)),
+            _ => cluster,
+        }
+    }
+
     fn times(&self, batch: &Batch<'_>, day: Option<OffsetDateTime>) -> String {
-        let (Some(first), Some(last), Some(day)) =
-            (self.first.facts.time, self.last.facts.time, day)
-        else {
+        let (Some(first), Some(last), Some(day)) = (
+            self.first.connection.facts.time,
+            self.last.connection.facts.time,
+            day,
+        ) else {
             return batch.words().unknown.to_owned();
         };
         let on_day = |time| batch.style.time_zone.time_on(day, time);

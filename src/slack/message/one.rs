@@ -1,18 +1,19 @@
 //! The message about one connection.
 
 use super::facts::{self, Fact};
-use super::{Batch, Block, Message, Text, context, unparsed_note};
+use super::{Batch, Block, Message, Text, Told, context, notices};
 use crate::sessions::{Connection, Outcome};
 use crate::slack::text::EMOJI;
 
-pub(super) fn message(connection: &Connection<'_>, batch: &Batch<'_>) -> Message {
+pub(super) fn message(told: &Told<'_>, batch: &Batch<'_>) -> Message {
+    let Told { connection, place } = *told;
     let words = batch.words();
     let outcome = connection.outcome;
     let headline = format!("{} {}", EMOJI.of(outcome), words.headline.of(outcome));
     let title = words.facts.of(outcome);
-    let main = lines(&facts::main(connection, batch));
+    let main = lines(&facts::main(told, batch));
     let refusal = lines(&facts::refusal(connection, batch));
-    let more = facts::more(connection, batch);
+    let more = facts::more(told, batch);
     let notes = notes(connection, batch);
 
     let mut text = Text::new(&headline);
@@ -36,7 +37,7 @@ pub(super) fn message(connection: &Connection<'_>, batch: &Batch<'_>) -> Message
     if !notes.is_empty() {
         blocks.push(Block::Section(notes.join("\n")));
     }
-    blocks.extend(context(batch, connection.facts.time, None));
+    blocks.extend(context(batch, Some(place), connection.facts.time, None));
     Message { text, blocks }
 }
 
@@ -53,7 +54,6 @@ fn notes(connection: &Connection<'_>, batch: &Batch<'_>) -> Vec<String> {
         suspicious.then(|| format!("⚠️ {}", words.suspicion)),
         unconfirmed.then(|| format!("❔ {}", words.unconfirmed)),
         (attempts > 1).then(|| format!("🔁 {}", (words.attempts)(attempts))),
-        unparsed_note(batch),
     ];
-    notes.into_iter().flatten().collect()
+    notes.into_iter().flatten().chain(notices(batch)).collect()
 }

@@ -1,0 +1,13 @@
+//! What a warm process knows from earlier invocations. All of it is bounded.
+
+use crate::delivered::Delivered;
+use crate::postgres::Announced;
+
+/// Owned by the invocation loop and passed down.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// What the logs have shown.
+    pub announced: Announced,
+    /// What was posted.
+    pub delivered: Delivered,
+}
