@@ -8,6 +8,7 @@ mod help;
 mod input;
 mod parse;
 mod preview;
+mod replay;
 
 use std::fmt;
 use std::io;
@@ -83,6 +84,25 @@ enum Command {
         log_stream: String,
     },
 
+    /// Show what the function would make of events, one a line
+    ///
+    /// A line of input is an event that the function takes: of CloudWatch Logs, of Kinesis, or of the
+    /// retry queue. One warm process takes them in order. Each is answered by a line of JSON before
+    /// the next is read. Nothing is posted.
+    #[command(after_help = help::REPLAY)]
+    Replay {
+        /// Events, one a line; standard input without it
+        file: Option<PathBuf>,
+        /// A new process for each event
+        #[arg(long)]
+        cold: bool,
+        /// As if a subscription filter held log events back
+        #[arg(long)]
+        filtered: bool,
+        #[command(flatten)]
+        flags: MessageFlags,
+    },
+
     /// Print the completions of a shell
     #[command(after_help = help::COMPLETIONS)]
     Completions { shell: Shell },
@@ -90,7 +110,7 @@ enum Command {
     /// Print the manual page, of the tool or of one command
     #[command(after_help = help::MAN)]
     Man {
-        /// demo, preview, parse, event or completions; the tool itself without it
+        /// demo, preview, parse, event, replay or completions; the tool itself without it
         command: Option<String>,
     },
 
@@ -202,6 +222,8 @@ enum Failure {
     NoSuchCommand(String),
     /// The demo's processes; what is wrong.
     Demo(String),
+    /// Events that could not be read.
+    Events(usize),
 }
 
 impl fmt::Display for Failure {
@@ -228,6 +250,10 @@ impl fmt::Display for Failure {
             ),
             Self::NoSuchCommand(name) => write!(f, "no such command: {name} (see --help)"),
             Self::Demo(problem) => f.write_str(problem),
+            Self::Events(count) => write!(
+                f,
+                "{count} events could not be read: see `error` in the output"
+            ),
         }
     }
 }
@@ -254,6 +280,12 @@ pub fn main() -> ExitCode {
             log_group,
             log_stream,
         } => event::run(file.as_deref(), &log_group, &log_stream),
+        Command::Replay {
+            file,
+            cold,
+            filtered,
+            flags,
+        } => replay::run(file.as_deref(), cold, filtered, &flags),
         Command::Completions { shell } => help::completions(shell),
         Command::Man { command } => help::man(command.as_deref()),
         Command::Bootstrap => return crate::lambda::main(),
@@ -267,7 +299,7 @@ pub fn main() -> ExitCode {
         Err(failure) => {
             eprintln!("aurora-connection-audit: {failure}");
             match failure {
-                Failure::Demo(_) => ExitCode::FAILURE,
+                Failure::Demo(_) | Failure::Events(_) => ExitCode::FAILURE,
                 _ => ExitCode::from(2),
             }
         }

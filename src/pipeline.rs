@@ -33,8 +33,11 @@ pub struct App {
 /// What was read of the records of an invocation.
 #[derive(Debug, Default)]
 pub struct Window {
-    /// The connections to be told, in the order of the records.
-    pub entries: Vec<(String, Entry)>,
+    /// The connections, in the order of the records, each with its channel; none for those that are
+    /// not told.
+    pub entries: Vec<(Option<String>, Entry)>,
+    /// Are those kept, too, that are not told?
+    pub keeps_untold: bool,
     /// What cannot be told by connections, with the record it is about.
     pub notices: Vec<(usize, Notice)>,
     /// Counts by the names of clusters.
@@ -124,7 +127,7 @@ async fn many(
     records: &[Record],
     deadline: Instant,
 ) -> (Option<usize>, BTreeSet<usize>) {
-    let mut window = read(records, &app.settings, memory);
+    let mut window = read(Window::default(), records, &app.settings, memory);
     let messages = compose(&mut window, &app.settings, memory);
     let mut summary = Summary::of_all(&window.clusters);
     let failed = post(app, memory, &messages, deadline, &mut summary).await;
@@ -144,8 +147,12 @@ fn failures(records: &[Record], failed: impl IntoIterator<Item = usize>) -> Valu
 }
 
 /// Reads records, as many as there is room for.
-pub fn read(records: &[Record], settings: &Settings, memory: &mut Memory) -> Window {
-    let mut window = Window::default();
+pub fn read(
+    mut window: Window,
+    records: &[Record],
+    settings: &Settings,
+    memory: &mut Memory,
+) -> Window {
     let mut text = 0;
     for (at, record) in records.iter().enumerate() {
         let decoded = record.data.as_deref().map_err(|error| *error);
@@ -189,14 +196,17 @@ impl Window {
             let channel = match settings.rules.route(&connection, &place) {
                 _ if !settings.notify_on.includes(connection.outcome) => {
                     summary.not_notified += 1;
-                    continue;
+                    None
                 }
                 Route::Ignore => {
                     summary.ignored += 1;
-                    continue;
+                    None
                 }
-                Route::Channel(channel) => channel.to_owned(),
+                Route::Channel(channel) => Some(channel.to_owned()),
             };
+            if channel.is_none() && !self.keeps_untold {
+                continue;
+            }
             let entry = Entry {
                 event_id: event.map_or_else(String::new, |event| batch.id(event).to_owned()),
                 event_offset: event.map_or(0, |event| connection.offset - event.start),
@@ -357,6 +367,9 @@ pub fn compose(window: &mut Window, settings: &Settings, memory: &Memory) -> Vec
     let delivered = &memory.delivered;
     let mut contents = BTreeMap::<&str, Content<'_>>::new();
     for (channel, entry) in &window.entries {
+        let Some(channel) = channel else {
+            continue;
+        };
         let key = key(channel, entry, memory);
         if delivered.contains(key) {
             let summary = window.clusters.entry(entry.place.cluster.clone());

@@ -38,6 +38,13 @@ Keys: event (received, authenticated, authorized, rejected, disconnected), time 
 backend_pid, user, database, host, port, application_name, replication, tls {protocol, cipher, bits},
 auth_method, identity, session_seconds, reason, sql_state, line. What is not known is absent.";
 
+pub(super) const REPLAY: &str = "\
+Examples:
+  What the messages in the retry queue would have told:
+    aws sqs receive-message --queue-url \"$QUEUE\" | jq -c '{Records: [.Messages[] | {eventSource: \"aws:sqs\", body: .Body}]}' | aurora-connection-audit replay
+  The same log in five processes that know nothing of each other:
+    aurora-connection-audit replay --cold events.jsonl";
+
 pub(super) const EVENT: &str = "\
 Examples:
   aurora-connection-audit event postgresql.log --log-group /aws/rds/cluster/orders/postgresql

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{Failure, LogFlags, MessageFlags, input};
 use crate::cloudwatch::LogBatch;
-use crate::pipeline::{self, Memory};
+use crate::memory::Memory;
+use crate::pipeline::{self, Window};
 use crate::preview;
 
 pub(super) fn run(
@@ -32,7 +33,10 @@ pub(super) fn run(
         text,
         ..LogBatch::default()
     };
-    let (messages, _) = pipeline::messages(&settings, &batch, &mut Memory::default());
+    let mut memory = Memory::default();
+    let mut window = Window::default();
+    window.add(0, &batch, &settings, &mut memory);
+    let messages = pipeline::compose(&mut window, &settings, &memory);
     let payloads: Vec<Value> = messages
         .into_iter()
         .map(|message| message.payload)
