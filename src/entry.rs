@@ -22,7 +22,7 @@ pub struct Entry {
 }
 
 /// Where connections happened.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Place {
     /// The AWS account whose log it is.
     pub account: Option<String>,

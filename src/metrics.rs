@@ -93,6 +93,6 @@ mod tests {
             ..Summary::default()
         };
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
-        insta::assert_snapshot!(line("Audit", &summary, now), @r#"{"_aws":{"CloudWatchMetrics":[{"Dimensions":[["cluster"]],"Metrics":[{"Name":"authorized","Unit":"Count"},{"Name":"rejected","Unit":"Count"},{"Name":"disconnected","Unit":"Count"},{"Name":"ignored","Unit":"Count"},{"Name":"unparsed","Unit":"Count"},{"Name":"posted","Unit":"Count"}],"Namespace":"Audit"}],"Timestamp":1700000000123},"authorized":3,"cluster":"orders","disconnected":0,"ignored":0,"posted":1,"rejected":1,"unparsed":0}"#);
+        insta::assert_snapshot!(line("Audit", &summary, &of_cluster(&summary), now), @r#"{"_aws":{"CloudWatchMetrics":[{"Dimensions":[["cluster"]],"Metrics":[{"Name":"authorized","Unit":"Count"},{"Name":"rejected","Unit":"Count"},{"Name":"disconnected","Unit":"Count"},{"Name":"probed","Unit":"Count"},{"Name":"suspicious","Unit":"Count"},{"Name":"ignored","Unit":"Count"},{"Name":"unparsed","Unit":"Count"}],"Namespace":"Audit"}],"Timestamp":1700000000123},"authorized":3,"cluster":"orders","disconnected":0,"ignored":0,"probed":0,"rejected":1,"suspicious":0,"unparsed":0}"#);
     }
 }

@@ -235,7 +235,7 @@ impl Window {
             let notice = Notice {
                 kind,
                 count,
-                cluster: place.cluster.clone(),
+                place: Some(Rc::clone(place)),
                 id: event_id.clone().unwrap_or_default(),
             };
             self.notices.push((record, notice));
@@ -248,7 +248,7 @@ impl Window {
         let notice = Notice {
             kind: NoticeKind::Unreadable(payload_name(error)),
             count: 1,
-            cluster: String::new(),
+            place: None,
             id: String::new(),
         };
         self.notices.push((record, notice));

@@ -1,44 +1,49 @@
-use std::borrow::Cow;
-
 use super::*;
-use crate::postgres::event::{Encryption, Tls};
+use crate::postgres::event::{Encryption, Facts, Standing, Tls};
 use crate::sessions::Outcome;
 
 fn connection() -> Connection<'static> {
     Connection {
         outcome: Outcome::Authorized,
         offset: 0,
-        confirmed: true,
-        time: None,
-        backend_pid: None,
-        user: Some(Cow::Borrowed("app_user")),
-        database: Some(Cow::Borrowed("appdb")),
-        host: Some("10.0.1.23"),
-        port: None,
-        application_name: Some("psql"),
-        replication: false,
-        encryption: Encryption::Tls(Tls {
-            protocol: "TLSv1.3",
-            cipher: "X",
-            bits: 256,
-        }),
-        auth_method: None,
-        identity: None,
-        session_time: None,
-        reason: None,
+        standing: Standing::Certain,
+        facts: Facts {
+            user: Some("app_user".into()),
+            database: Some("appdb".into()),
+            host: Some("10.0.1.23".into()),
+            application_name: Some("psql".into()),
+            encryption: Encryption::Tls(Tls {
+                protocol: "TLSv1.3".into(),
+                cipher: "X".into(),
+                bits: Some(256),
+            }),
+            ..Facts::default()
+        },
         detail: None,
         attempts: 1,
+    }
+}
+
+/// The connection, with other facts.
+fn with(change: impl FnOnce(&mut Facts<'static>)) -> Connection<'static> {
+    let mut connection = connection();
+    change(&mut connection.facts);
+    connection
+}
+
+fn place(cluster: &str) -> Place {
+    Place {
+        account: Some("123456789012".to_owned()),
+        account_name: Some("audit".to_owned()),
+        cluster: cluster.to_owned(),
+        ..Place::default()
     }
 }
 
 fn unknown(outcome: Outcome) -> Connection<'static> {
     Connection {
         outcome,
-        user: None,
-        database: None,
-        host: None,
-        application_name: None,
-        encryption: Encryption::Unknown,
+        facts: Facts::default(),
         ..connection()
     }
 }
@@ -47,7 +52,7 @@ fn unknown(outcome: Outcome) -> Connection<'static> {
 fn is_match(when: &str, connection: &Connection<'_>) -> bool {
     let json = format!(r#"[{{"when": {when}, "then": {{"channel": "matched"}}}}]"#);
     let rules = Rules::from_json(&json).unwrap();
-    rules.route(connection, "prod-orders") == Route::Channel("matched")
+    rules.route(connection, &place("prod-orders")) == Route::Channel("matched")
 }
 
 #[track_caller]
@@ -90,10 +95,7 @@ fn every_key_must_match() {
 
 #[test]
 fn hosts_are_addresses_and_blocks_of_them() {
-    let host = |host| Connection {
-        host: Some(host),
-        ..connection()
-    };
+    let host = |host: &'static str| with(|facts| facts.host = Some(host.into()));
     matches(r#"{"hosts": ["10.0.1.23"]}"#, &host("10.0.1.23"));
     matches(
         r#"{"hosts": ["192.168.0.0/16", "10.0.0.0/8"]}"#,
@@ -125,10 +127,7 @@ fn hosts_are_addresses_and_blocks_of_them() {
 
 #[test]
 fn tls_is_neither_when_it_is_not_known() {
-    let encrypted = |encryption| Connection {
-        encryption,
-        ..connection()
-    };
+    let encrypted = |encryption| with(|facts| facts.encryption = encryption);
     matches(r#"{"tls": true}"#, &connection());
     does_not_match(r#"{"tls": false}"#, &connection());
     matches(r#"{"tls": false}"#, &encrypted(Encryption::Plain));
@@ -157,19 +156,19 @@ fn the_first_rule_that_matches_wins() {
         ]"#,
     )
     .unwrap();
-    assert_eq!(rules.route(&connection(), ""), Route::Ignore);
-    let secret = Connection {
-        database: Some(Cow::Borrowed("secret")),
-        ..connection()
-    };
-    assert_eq!(rules.route(&secret, ""), Route::Channel("a"));
+    assert_eq!(rules.route(&connection(), &place("")), Route::Ignore);
+    let secret = with(|facts| facts.database = Some("secret".into()));
+    assert_eq!(rules.route(&secret, &place("")), Route::Channel("a"));
     assert_eq!(
-        rules.route(&unknown(Outcome::Authorized), ""),
+        rules.route(&unknown(Outcome::Authorized), &place("")),
         Route::Channel("b")
     );
     assert_eq!(rules.channels().collect::<Vec<_>>(), ["a", "b"]);
     let none = Rules::from_json("[]").unwrap();
-    assert_eq!(none.route(&connection(), ""), Route::Channel("default"));
+    assert_eq!(
+        none.route(&connection(), &place("")),
+        Route::Channel("default")
+    );
 }
 
 #[test]
@@ -178,7 +177,7 @@ fn a_suspicion_is_ignored_only_by_name() {
     let route = |json| {
         Rules::from_json(json)
             .unwrap()
-            .route(&suspicion, "")
+            .route(&suspicion, &place(""))
             .eq(&Route::Ignore)
     };
     assert!(!route(r#"[{"when": {}, "then": "ignore"}]"#));
@@ -192,40 +191,68 @@ fn a_suspicion_is_ignored_only_by_name() {
 }
 
 #[test]
-fn by_default_the_users_of_rds_are_ignored_once_they_are_really_connected() {
-    let rules = Rules::default();
+fn an_account_goes_by_its_id_or_its_name() {
+    matches(r#"{"accounts": ["123456789012"]}"#, &connection());
+    matches(r#"{"accounts": ["aud*"]}"#, &connection());
+    does_not_match(r#"{"accounts": ["prod", "1234"]}"#, &connection());
+}
+
+/// Is this ignored by default?
+fn is_quiet(user: &'static str, host: &'static str, outcome: Outcome, standing: Standing) -> bool {
+    let named = with(|facts| {
+        facts.user = Some(user.into());
+        facts.host = Some(host.into());
+    });
+    let connection = Connection {
+        outcome,
+        standing,
+        ..named
+    };
+    Rules::default().route(&connection, &place("")) == Route::Ignore
+}
+
+#[test]
+fn by_default_the_users_of_rds_are_quiet_where_they_belong() {
+    use Outcome::{Authorized, Disconnected, Rejected, Suspicious};
+    use Standing::{Certain, Claimed, OfItsBackend};
     for user in [
         "rdsadmin",
-        "rdsrepladmin",
-        "rdsproxyadmin",
-        "rdstopmgr",
-        "rdswriteforwarduser",
         "rdshm",
+        "rdsproxyadmin",
+        "rdsrepladmin",
+        "rdstopmgr",
     ] {
-        let named = Connection {
-            user: Some(Cow::Borrowed(user)),
-            ..connection()
-        };
-        let is_ignored = |outcome, confirmed| {
-            let connection = Connection {
-                outcome,
-                confirmed,
-                ..named.clone()
-            };
-            rules.route(&connection, "") == Route::Ignore
-        };
-        assert!(is_ignored(Outcome::Authorized, true));
-        assert!(is_ignored(Outcome::Disconnected, true));
-        assert!(!is_ignored(Outcome::Authorized, false));
-        assert!(!is_ignored(Outcome::Disconnected, false));
-        assert!(!is_ignored(Outcome::Rejected, true));
-        assert!(!is_ignored(Outcome::Suspicious, true));
+        assert!(is_quiet(user, "[local]", Authorized, Certain), "{user}");
+        // Another process may have read the lines that prove it.
+        assert!(is_quiet(user, "[local]", Disconnected, OfItsBackend));
+        assert!(!is_quiet(user, "[local]", Authorized, Claimed));
+        assert!(!is_quiet(user, "[local]", Rejected, Certain));
+        assert!(!is_quiet(user, "[local]", Suspicious, Certain));
+        assert!(!is_quiet(user, "203.0.113.9", Authorized, Certain));
     }
-    let similar = Connection {
-        user: Some(Cow::Borrowed("rdsadmin2")),
-        ..connection()
+    assert!(is_quiet("rdsproxyadmin", "10.0.1.9", Authorized, Certain));
+    assert!(!is_quiet("rdsadmin", "10.0.1.9", Authorized, Certain));
+    assert!(!is_quiet("rdsadmin2", "[local]", Authorized, Certain));
+}
+
+#[test]
+fn by_default_rdsadmin_may_be_turned_away_while_the_server_starts() {
+    let refused = |host: &'static str, reason: &'static str| {
+        let facts = with(|facts| {
+            facts.user = Some("rdsadmin".into());
+            facts.host = Some(host.into());
+            facts.reason = Some(reason.into());
+        });
+        let connection = Connection {
+            outcome: Outcome::Rejected,
+            standing: Standing::Claimed,
+            ..facts
+        };
+        Rules::default().route(&connection, &place("")) == Route::Ignore
     };
-    assert_eq!(rules.route(&similar, ""), Route::Channel("default"));
+    assert!(refused("[local]", "the database system is starting up"));
+    assert!(!refused("10.0.1.9", "the database system is starting up"));
+    assert!(!refused("[local]", "sorry, too many clients already"));
 }
 
 #[track_caller]
@@ -254,9 +281,9 @@ fn every_fault_is_reported_with_its_rule() {
     rule 2: when.hosts: entry 2: must be an IP address or CIDR block
     rule 2: when.hosts: entry 3: must be an IP address or CIDR block
     rule 2: then: must be "ignore" or {"channel": name}, a name of at most 80 letters, digits, spaces and any of -_.#
-    rule 3: when.events: entry 1: must be authorized, rejected, disconnected or suspicious
+    rule 3: when.events: entry 1: must be authorized, rejected, disconnected, probed or suspicious
     rule 3: when.tls: must be true or false
-    rule 3: when.user: no such key; the keys are users, databases, hosts, applications, clusters, events, tls
+    rule 3: when.user: no such key; the keys are users, databases, hosts, applications, clusters, accounts, events, tls
     rule 3: then: must be "ignore" or {"channel": name}, a name of at most 80 letters, digits, spaces and any of -_.#
     rule 4: whem: no such key; the keys are when, then
     rule 4: when: is missing

@@ -12,6 +12,7 @@ mod many;
 mod one;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -50,8 +51,8 @@ pub struct Notice {
     pub kind: NoticeKind,
     /// How many lines, or payloads.
     pub count: usize,
-    /// The name of the cluster, where it is known.
-    pub cluster: String,
+    /// Where, if that is known.
+    pub place: Option<Rc<Place>>,
     /// The id of a log event: the same when CloudWatch delivers it again.
     pub id: String,
 }

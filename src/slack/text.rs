@@ -228,7 +228,7 @@ static JA: Words = Words {
     unix_socket: "（Unixソケット）",
     bits: |n| format!("{n}ビット"),
     duration: |length| duration(length, &["日", "時間", "分", "秒", "ミリ秒"], ""),
-    unconfirmed: "未確認: 接続の受付行（connection received）が見つかりません。受付行が別の配信に分かれたか、ログ行が偽装された可能性があります。",
+    unconfirmed: "未確認: この配信のログ行だけでは確かめられません。レコードの途中で配信が分かれたか、ログ行が偽装された可能性があります。",
     unconfirmed_short: "未確認",
     attempts: |n| format!("クライアントは{n}回続けて試行しました（TLSあり・なしの自動再試行）。"),
     suspicion: "何者かがログに偽の行を書き込んだ可能性があります。この時刻の前後のログを直接確認し、接続元を調べてください。",
@@ -309,7 +309,7 @@ static EN: Words = Words {
     unix_socket: " (Unix socket)",
     bits: |n| format!("{n} bits"),
     duration: |length| duration(length, &[" d", " h", " min", " s", " ms"], " "),
-    unconfirmed: "Unconfirmed: no “connection received” line was found for it. That line came in another delivery, or this one is forged.",
+    unconfirmed: "Unconfirmed: the log lines of this delivery do not prove it. They may begin or end inside a record, or somebody may have forged them.",
     unconfirmed_short: "unconfirmed",
     attempts: |n| {
         format!("The client tried {n} times in a row (its own retry with and without TLS).")

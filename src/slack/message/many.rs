@@ -60,9 +60,13 @@ pub(super) fn message(batch: &Batch<'_>) -> Message {
 
 /// The place of all, if there is only one.
 fn only_place<'a>(batch: &Batch<'a>) -> Option<&'a Place> {
-    let first = batch.told.first()?.place;
-    let is_only = batch.told.iter().all(|told| told.place == first);
-    is_only.then_some(first)
+    let of_notices = batch
+        .notices
+        .iter()
+        .filter_map(|notice| notice.place.as_deref());
+    let mut places = batch.told.iter().map(|told| told.place).chain(of_notices);
+    let first = places.next()?;
+    places.all(|place| place == first).then_some(first)
 }
 
 /// Is it about more than one cluster?
@@ -124,22 +128,15 @@ fn where_all(batch: &Batch<'_>) -> Vec<String> {
             .collect();
         return vec![(batch.words().clusters)(clusters.len())];
     }
-    let Some(told) = batch.told.first() else {
-        let cluster = batch.notices.first().map(|notice| notice.cluster.as_str());
-        let cluster = cluster.filter(|name| !name.is_empty());
-        return cluster
-            .map(|name| format!("{}: {}", batch.words().cluster, quoted(name, NAME)))
-            .into_iter()
-            .collect();
+    let of_notices = batch.notices.iter();
+    let of_notices = of_notices.filter_map(|notice| notice.place.as_deref());
+    let mut places = batch.told.iter().map(|told| told.place).chain(of_notices);
+    let Some(place) = places.next() else {
+        return Vec::new();
     };
-    let is_of_one = batch
-        .told
-        .iter()
-        .all(|other| other.place.instance == told.place.instance);
-    let instance = is_of_one
-        .then(|| facts::instance(told.place, batch))
-        .flatten();
-    let facts = facts::cluster(told.place, batch).chain(instance);
+    let is_of_one = places.all(|other| other.instance == place.instance);
+    let instance = is_of_one.then(|| facts::instance(place, batch)).flatten();
+    let facts = facts::cluster(place, batch).chain(instance);
     facts.map(|fact| fact.line()).collect()
 }
 

@@ -65,17 +65,15 @@ fn a_flood_of_refusals_hides_no_entry() {
     let names: Vec<String> = (0..10_000).map(|n| format!("guess_{n:0>55}")).collect();
     let mut connections: Vec<_> = names
         .iter()
-        .map(|name| Connection {
-            user: Some(Cow::Borrowed(name)),
-            ..rejected()
-        })
+        .map(|name| with(rejected(), |facts| facts.user = Some(name.clone().into())))
         .collect();
     let entries = [
         "psql", "pgAdmin", "dbeaver", "app", "etl", "cron", "metabase", "looker",
     ];
-    let entry = |name| Connection {
-        application_name: Some(name),
-        ..connection()
+    let entry = |name: &'static str| {
+        with(connection(), |facts| {
+            facts.application_name = Some(name.into())
+        })
     };
     connections.extend(entries.map(entry));
     let connections: Vec<_> = connections.iter().collect();
@@ -91,16 +89,17 @@ fn a_flood_of_refusals_hides_no_entry() {
 }
 
 /// One user with many application names, each twice, and three that came once.
-fn flood(names: &[String]) -> Vec<Connection<'_>> {
-    let of = |user, host, name| Connection {
-        user: Some(Cow::Borrowed(user)),
-        host: Some(host),
-        application_name: name,
-        ..connection()
+fn flood(names: &[String]) -> Vec<Connection<'static>> {
+    let of = |user: &'static str, host: &'static str, name: Option<String>| {
+        with(connection(), |facts| {
+            facts.user = Some(user.into());
+            facts.host = Some(host.into());
+            facts.application_name = name.map(Cow::Owned);
+        })
     };
     let mut connections: Vec<_> = names
         .iter()
-        .flat_map(|name| [0; 2].map(|_| of("low", "10.0.0.9", Some(name.as_str()))))
+        .flat_map(|name| [0; 2].map(|_| of("low", "10.0.0.9", Some(name.clone()))))
         .collect();
     connections.push(of("low", "10.0.0.10", None));
     connections.push(of("superuser", "10.0.0.11", None));
@@ -137,11 +136,10 @@ fn a_flood_of_users_leaves_one_line_each() {
     let mut connections = Vec::new();
     for user in &users {
         for name in ["a", "b", "c"] {
-            connections.push(Connection {
-                user: Some(Cow::Borrowed(user)),
-                application_name: Some(name),
-                ..connection()
-            });
+            connections.push(with(connection(), |facts| {
+                facts.user = Some(user.clone().into());
+                facts.application_name = Some(name.into());
+            }));
         }
     }
     let connections: Vec<_> = connections.iter().collect();
@@ -159,9 +157,12 @@ fn a_message_of_very_many_is_made_in_linear_time() {
     let names: Vec<String> = (0..100_000).map(|n| format!("app{n}")).collect();
     let connections = flood(&names);
     let connections: Vec<_> = connections.iter().collect();
+    let place = place();
+    let told = told(&connections, &place);
     let time = |count: usize| {
         let start = std::time::Instant::now();
-        assert!(payload(&batch(&connections[..count], Language::En)).is_object());
+        let told = &told[..count];
+        assert!(payload(&batch(told, Language::En)).is_object());
         start.elapsed()
     };
     let (some, all) = (time(20_000), time(200_000));
@@ -175,14 +176,19 @@ fn a_message_of_very_many_is_made_in_linear_time() {
 #[test]
 fn without_a_region_or_with_endless_names_there_is_no_link() {
     let connection = connection();
-    let connections = [&connection];
-    let mut here = batch(&connections, Language::En);
-    here.place.region = None;
-    assert!(!blocks_of(&here).contains("CloudWatch"));
-    let group = "/".repeat(512);
-    let mut here = batch(&connections, Language::En);
-    here.place.log_group = &group;
-    assert!(!blocks_of(&here).contains("CloudWatch"));
+    let nowhere = Place {
+        region: None,
+        ..place()
+    };
+    let endless = Place {
+        log_group: "/".repeat(512),
+        ..place()
+    };
+    for place in [nowhere, endless] {
+        let told = told(&[&connection], &place);
+        let blocks = blocks_of(&batch(&told, Language::En));
+        assert!(!blocks.contains("CloudWatch"), "{blocks}");
+    }
 }
 
 /// The connections that an English message accounts for, shown or left out.
@@ -218,11 +224,12 @@ fn any_text() -> impl Strategy<Value = String> {
 prop_compose! {
     fn any_connection()(
         outcome in prop::sample::select(vec![
-            Outcome::Authorized, Outcome::Rejected, Outcome::Disconnected, Outcome::Suspicious,
+            Outcome::Authorized, Outcome::Rejected, Outcome::Disconnected, Outcome::Probed,
+            Outcome::Suspicious,
         ]),
         time in prop::option::of(-377_705_116_800_i64..=253_402_300_799),
         texts in prop::array::uniform6(prop::option::of(any_text())),
-        host in prop::option::of(any_text().prop_map(|host| &*host.leak())),
+        host in prop::option::of(any_text().prop_map(Cow::Owned)),
         seconds in prop::option::of(any::<u64>()),
         flags in any::<[bool; 3]>(),
         attempts in any::<u32>(),
@@ -232,16 +239,19 @@ prop_compose! {
         Connection {
             outcome,
             offset: 0,
-            confirmed: flags[0],
-            time: time.map(|time| OffsetDateTime::from_unix_timestamp(time).unwrap()),
-            user, database, identity, reason, detail,
-            host,
-            application_name: name.map(|name: Cow<'_, str>| &*name.into_owned().leak()),
-            replication: flags[1],
-            encryption: if flags[2] { Encryption::Plain } else { connection().encryption },
-            session_time: seconds.map(Duration::from_secs),
+            standing: if flags[0] { Standing::Certain } else { Standing::Claimed },
+            facts: Facts {
+                time: time.map(|time| OffsetDateTime::from_unix_timestamp(time).unwrap()),
+                user, database, identity, reason,
+                host,
+                application_name: name,
+                replication: flags[1],
+                encryption: if flags[2] { Encryption::Plain } else { connection().facts.encryption },
+                session_time: seconds.map(Duration::from_secs),
+                ..connection().facts
+            },
+            detail,
             attempts,
-            ..connection()
         }
     }
 }
@@ -255,13 +265,29 @@ proptest! {
         copies in 1_usize..50,
         unparsed in prop::option::of(any::<usize>()),
         cluster in any_text(),
+        elsewhere in any::<bool>(),
     ) {
         let connections: Vec<_> = some.iter().cycle().take(some.len() * copies).collect();
+        let (here, there) = (Place { cluster, ..place() }, place());
+        let notice = Notice {
+            kind: NoticeKind::Unparsed,
+            count: unparsed.unwrap_or_default(),
+            place: Some(std::rc::Rc::new(here.clone())),
+            id: String::new(),
+        };
         for language in Language::ALL {
-            let mut batch = batch(&connections, language);
-            batch.unparsed = unparsed.unwrap_or_default();
-            batch.place.cluster = &cluster;
+            let mut told = told(&connections, &here);
+            let every_third = told.iter_mut().step_by(3).filter(|_| elsewhere);
+            every_third.for_each(|told| told.place = &there);
+            let batch = Batch {
+                notices: &[&notice],
+                ..batch(&told, language)
+            };
             check_limits(&payload(&batch));
+            if connections.len() != 1 && language == Language::En {
+                let blocks = blocks_of(&batch);
+                prop_assert_eq!(accounted_for(&blocks), connections.len(), "{}", blocks);
+            }
         }
         if connections.len() != 1 {
             let blocks = blocks(&connections, Language::En);
@@ -271,11 +297,9 @@ proptest! {
 
     #[test]
     fn any_one_connection_makes_one_valid_message(one in any_connection(), cluster in any_text()) {
-        let connections = [&one];
+        let place = Place { cluster, ..place() };
         for language in Language::ALL {
-            let mut batch = batch(&connections, language);
-            batch.place.cluster = &cluster;
-            check_limits(&payload(&batch));
+            check_limits(&payload(&batch(&told(&[&one], &place), language)));
         }
     }
 }

@@ -5,20 +5,18 @@ use insta::assert_snapshot;
 use super::*;
 
 fn busy() -> Vec<Connection<'static>> {
-    let later = |connection: Connection<'static>, seconds| Connection {
-        time: connection
-            .time
-            .map(|time| time + Duration::from_secs(seconds)),
-        ..connection
+    let later = |connection, seconds| {
+        with(connection, |facts| {
+            facts.time = facts.time.map(|time| time + Duration::from_secs(seconds));
+        })
     };
-    let walsender = Connection {
-        user: Some(Cow::Borrowed("repl_user")),
-        database: None,
-        replication: true,
-        host: Some("[local]"),
-        application_name: Some("walreceiver"),
-        ..connection()
-    };
+    let walsender = with(connection(), |facts| {
+        facts.user = Some("repl_user".into());
+        facts.database = None;
+        facts.replication = true;
+        facts.host = Some("[local]".into());
+        facts.application_name = Some("walreceiver".into());
+    });
     vec![
         connection(),
         later(disconnected(), 70_000),
@@ -28,7 +26,7 @@ fn busy() -> Vec<Connection<'static>> {
         later(suspicious(), 30),
         later(connection(), 4),
         Connection {
-            confirmed: false,
+            standing: Standing::Claimed,
             ..connection()
         },
     ]
@@ -117,8 +115,15 @@ fn many_connections_are_lists_of_groups() {
 
 #[test]
 fn lines_that_cannot_be_read_are_told() {
+    let notice = |count| Notice {
+        kind: NoticeKind::Unparsed,
+        count,
+        place: Some(std::rc::Rc::new(place())),
+        id: String::new(),
+    };
+    let three = notice(3);
     let nothing = Batch {
-        unparsed: 3,
+        notices: &[&three],
         ..batch(&[], Language::Ja)
     };
     assert_snapshot!(blocks_of(&nothing), @"
@@ -133,10 +138,12 @@ fn lines_that_cannot_be_read_are_told() {
     🔎 <LINK|CloudWatch Logsで開く>
     ");
     let connection = connection();
-    let connections = [&connection];
+    let place = place();
+    let told = told(&[&connection], &place);
+    let once = notice(1);
     let one = Batch {
-        unparsed: 1,
-        ..batch(&connections, Language::En)
+        notices: &[&once],
+        ..batch(&told, Language::En)
     };
     assert_snapshot!(blocks_of(&one), @"
     ---- header

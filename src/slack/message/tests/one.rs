@@ -88,7 +88,7 @@ fn a_connection() {
 
 #[test]
 fn the_link_opens_the_log_at_that_second() {
-    let payload = payload(&batch(&[&connection()], Language::Ja));
+    let payload = payload(&batch(&told(&[&connection()], &place()), Language::Ja));
     let context = &payload["blocks"][3]["elements"][0]["text"];
     assert_snapshot!(context.as_str().unwrap(), @"🔎 <https://ap-northeast-1.console.aws.amazon.com/cloudwatch/home?region=ap-northeast-1#logsV2:log-groups/log-group/$252Faws$252Frds$252Fcluster$252Faurora-postgresql-cluster$252Fpostgresql/log-events/writer-1.0$3Fstart$3D1704078000000|CloudWatch Logsで開く>  |  🕒 あなたの時間帯では: <!date^1704078000^{date_num} {time_secs}|2024-01-01 12:00:00 JST>");
 }
@@ -224,7 +224,7 @@ fn a_suspicion_says_what_to_do() {
 fn what_is_not_known_is_said() {
     let unknown = Connection {
         outcome: Outcome::Authorized,
-        time: None,
+        facts: Facts::default(),
         ..suspicious()
     };
     assert_snapshot!(blocks(&[&unknown], Language::Ja), @"
@@ -247,7 +247,7 @@ fn what_is_not_known_is_said() {
     *暗号化*
     不明
     ---- section
-    ❔ 未確認: 接続の受付行（connection received）が見つかりません。受付行が別の配信に分かれたか、ログ行が偽装された可能性があります。
+    ❔ 未確認: この配信のログ行だけでは確かめられません。レコードの途中で配信が分かれたか、ログ行が偽装された可能性があります。
     ---- context
     🔎 <LINK|CloudWatch Logsで開く>
     ");
@@ -264,33 +264,29 @@ fn what_is_not_known_is_said() {
     Application: unknown
     Authentication: unknown
     Encryption: unknown
-    ❔ Unconfirmed: no “connection received” line was found for it. That line came in another delivery, or this one is forged.
+    ❔ Unconfirmed: the log lines of this delivery do not prove it. They may begin or end inside a record, or somebody may have forged them.
     ");
 }
 
 #[test]
 fn an_identity_is_told_where_it_differs() {
-    let certificate = Connection {
-        identity: Some(Cow::Borrowed("CN=app,O=Example")),
-        auth_method: Some("cert"),
-        encryption: Encryption::Plain,
-        ..connection()
-    };
+    let certificate = with(connection(), |facts| {
+        facts.identity = Some("CN=app,O=Example".into());
+        facts.auth_method = Some("cert".into());
+        facts.encryption = Encryption::Plain;
+    });
     let text = text(&[&certificate], Language::En);
     assert!(text.contains("\nAuthentication: cert\nAuthenticated as: `CN=app,O=Example`\nEncryption: none (plain text)\n"));
 }
 
 #[test]
 fn a_hostile_name_stays_one_harmless_line() {
-    let hostile = Connection {
-        user: Some(Cow::Borrowed(
-            "x\nユーザー名: admin <!channel> *b* `c` :fire:",
-        )),
-        database: Some(Cow::Borrowed("\u{202e}bdym")),
-        application_name: Some("\u{1b}[31m@here https://example.com/"),
-        host: Some("2001:db8:1::23"),
-        ..connection()
-    };
+    let hostile = with(connection(), |facts| {
+        facts.user = Some("x\nユーザー名: admin <!channel> *b* `c` :fire:".into());
+        facts.database = Some("\u{202e}bdym".into());
+        facts.application_name = Some("\u{1b}[31m@here https://example.com/".into());
+        facts.host = Some("2001:db8:1::23".into());
+    });
     assert_snapshot!(text(&[&hostile], Language::Ja), @r"
     🔗 Aurora PostgreSQLへの新しい接続が検出されました
 
