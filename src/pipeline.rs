@@ -1,6 +1,7 @@
 //! The whole program: read -> compose -> post.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 
 use serde_json::{Value, json};
@@ -13,9 +14,9 @@ use crate::delivered::Key;
 use crate::entry::{Entry, Place};
 use crate::error::{Error, payload_name};
 use crate::memory::Memory;
-use crate::postgres::{self, Begins, Behind, LineCounts, Text};
+use crate::postgres::{self, Begins, Behind, Evidence, LineCounts, Reading, Text};
 use crate::routing::Route;
-use crate::sessions::{Connection, Sessions};
+use crate::sessions::{Connection, Outcome, Sessions};
 use crate::slack::message::{self, Batch, Notice, NoticeKind, Told};
 use crate::slack::{Slack, SlackError};
 use crate::source::{Invocation, Record};
@@ -37,9 +38,15 @@ pub struct Window {
     /// not told.
     pub entries: Vec<(Option<String>, Entry)>,
     /// Are those kept, too, that are not told?
-    pub keeps_untold: bool,
+    keeps_untold: bool,
     /// What cannot be told by connections, with the record it is about.
     pub notices: Vec<(usize, Notice)>,
+    /// Of each channel and outcome: the connections that are counted only.
+    pub left_out: BTreeMap<(String, Outcome), usize>,
+    kept: BTreeMap<Outcome, usize>,
+    /// The clients that have an entry, by keyed hashes.
+    clients: HashSet<u64>,
+    keys: RandomState,
     /// Counts by the names of clusters.
     pub clusters: BTreeMap<String, Summary>,
     /// The first record for which there was no room.
@@ -59,10 +66,9 @@ pub struct Message {
     pub records: BTreeSet<usize>,
 }
 
-/// So many bytes of text are read in one invocation, and so many connections kept: the rest of its
-/// records goes back to where it came from. A function of 256 MB has room for both.
-const MOST_TEXT: usize = 96 << 20;
-const MOST_ENTRIES: usize = 100_000;
+/// So many bytes of text are read in one invocation: the rest of its records goes back to where it
+/// came from.
+const MOST_TEXT: usize = 128 << 20;
 
 /// The text of a batch is read in parts of this many bytes: their events need not be in memory
 /// together.
@@ -159,7 +165,7 @@ pub fn read(
         match decoded.and_then(cloudwatch::decode) {
             Ok(Some(batch)) => {
                 text += batch.text.len();
-                if at > 0 && (text > MOST_TEXT || window.entries.len() > MOST_ENTRIES) {
+                if at > 0 && text > MOST_TEXT {
                     window.rest = Some(at);
                     break;
                 }
@@ -172,7 +178,24 @@ pub fn read(
     window
 }
 
+/// What the connections of one batch share.
+struct Source<'b> {
+    record: usize,
+    batch: &'b LogBatch,
+    place: Rc<Place>,
+    settings: &'b Settings,
+}
+
 impl Window {
+    /// A window that keeps every connection, told or not.
+    #[must_use]
+    pub fn keeping_all() -> Self {
+        Self {
+            keeps_untold: true,
+            ..Self::default()
+        }
+    }
+
     /// Reads the batch of one record.
     pub fn add(
         &mut self,
@@ -181,52 +204,97 @@ impl Window {
         settings: &Settings,
         memory: &mut Memory,
     ) {
-        let place = Rc::new(Place::of(batch, settings));
-        let summary = self.clusters.entry(place.cluster.clone()).or_default();
-        summary.cluster.clone_from(&place.cluster);
-        summary.batches += 1;
-        summary.log_events += batch.events.len();
-        let (connections, counts) = connections(settings, batch, &place, memory);
-        summary.count_lines(counts);
-        for mut connection in connections {
-            summary.count(connection.outcome, connection.confirmed());
-            let event = batch.event_at(connection.offset);
-            let time = connection.facts.time;
-            connection.facts.time = time.or_else(|| event?.time());
-            let channel = match settings.rules.route(&connection, &place) {
-                _ if !settings.notify_on.includes(connection.outcome) => {
-                    summary.not_notified += 1;
-                    None
+        let source = Source {
+            record,
+            batch,
+            place: Rc::new(Place::of(batch, settings)),
+            settings,
+        };
+        let mut summary = Summary {
+            cluster: source.place.cluster.clone(),
+            batches: 1,
+            log_events: batch.events.len(),
+            ..Summary::default()
+        };
+        let mut evidence = memory.announced.text_of(&source.place.log());
+        let mut sessions = Sessions::default();
+        let mut counts = LineCounts::default();
+        for (start, piece) in pieces(batch, settings.log_events_filtered) {
+            let mut at = 0;
+            while let Some(reading) = next_part(piece, at, settings, &mut evidence) {
+                counts.add(reading.counts);
+                for mut event in reading.events {
+                    event.offset += start + at;
+                    sessions.add(event);
                 }
-                Route::Ignore => {
-                    summary.ignored += 1;
-                    None
+                for connection in sessions.take_settled() {
+                    self.take(connection, &source, &mut summary);
                 }
-                Route::Channel(channel) => Some(channel.to_owned()),
-            };
-            if channel.is_none() && !self.keeps_untold {
-                continue;
+                at += reading.length.max(1);
             }
-            let entry = Entry {
-                event_id: event.map_or_else(String::new, |event| batch.id(event).to_owned()),
-                event_offset: event.map_or(0, |event| connection.offset - event.start),
-                connection: connection.into_owned(),
-                place: Rc::clone(&place),
-                record,
-            };
-            self.entries.push((channel, entry));
         }
-        self.add_notices(record, batch, &place, counts);
+        for connection in sessions.take_all() {
+            self.take(connection, &source, &mut summary);
+        }
+        summary.count_lines(counts);
+        self.add_notices(&source, counts);
+        let cluster = summary.cluster.clone();
+        self.clusters.entry(cluster).or_default().add(&summary);
     }
 
-    fn add_notices(
-        &mut self,
-        record: usize,
-        batch: &LogBatch,
-        place: &Rc<Place>,
-        counts: LineCounts,
-    ) {
-        let event_id = batch.events.first().map(|event| batch.id(event).to_owned());
+    /// Counts a connection, and keeps it if it is to be told.
+    fn take(&mut self, mut connection: Connection<'_>, source: &Source<'_>, summary: &mut Summary) {
+        let settings = source.settings;
+        summary.count(connection.outcome, connection.confirmed());
+        let event = source.batch.event_at(connection.offset);
+        let time = connection.facts.time;
+        connection.facts.time = time.or_else(|| event?.time());
+        let channel = match settings.rules.route(&connection, &source.place) {
+            _ if !settings.notify_on.includes(connection.outcome) => {
+                summary.not_notified += 1;
+                None
+            }
+            Route::Ignore => {
+                summary.ignored += 1;
+                None
+            }
+            Route::Channel(channel) => Some(channel),
+        };
+        let has_room = match channel {
+            Some(channel) => self.keeps_untold || self.has_room(channel, &connection),
+            None => self.keeps_untold,
+        };
+        if has_room {
+            let entry = Entry {
+                event_id: event.map_or_else(String::new, |event| source.batch.id(event).to_owned()),
+                event_offset: event.map_or(0, |event| connection.offset - event.start),
+                connection: connection.into_owned(),
+                place: Rc::clone(&source.place),
+                record: source.record,
+            };
+            self.entries.push((channel.map(str::to_owned), entry));
+        } else if let Some(channel) = channel {
+            let left_out = (channel.to_owned(), connection.outcome);
+            *self.left_out.entry(left_out).or_default() += 1;
+        }
+    }
+
+    /// Is the connection kept, or only counted? Of each outcome so many are kept, and then as many
+    /// again of clients that have none: a flood pushes nobody out.
+    fn has_room(&mut self, channel: &str, connection: &Connection<'_>) -> bool {
+        const MOST_OF_AN_OUTCOME: usize = 20_000;
+        let facts = &connection.facts;
+        let client = (channel, connection.outcome, &facts.user, &facts.host);
+        let is_new = self.clients.insert(self.keys.hash_one(client));
+        let kept = self.kept.entry(connection.outcome).or_default();
+        let has_room = *kept < MOST_OF_AN_OUTCOME || is_new && *kept < 2 * MOST_OF_AN_OUTCOME;
+        *kept += usize::from(has_room);
+        has_room
+    }
+
+    fn add_notices(&mut self, source: &Source<'_>, counts: LineCounts) {
+        let first = source.batch.events.first();
+        let id = first.map_or("", |event| source.batch.id(event));
         let kinds = [
             (counts.unparsed, NoticeKind::Unparsed),
             (counts.translated, NoticeKind::Translated),
@@ -235,10 +303,10 @@ impl Window {
             let notice = Notice {
                 kind,
                 count,
-                place: Some(Rc::clone(place)),
-                id: event_id.clone().unwrap_or_default(),
+                place: Some(Rc::clone(&source.place)),
+                id: id.to_owned(),
             };
-            self.notices.push((record, notice));
+            self.notices.push((source.record, notice));
         }
     }
 
@@ -255,41 +323,28 @@ impl Window {
     }
 }
 
-/// The connections of a batch, and what its text held.
-fn connections<'a>(
+/// Reads what stands at the byte `at` of `piece`: about a megabyte.
+fn next_part<'a>(
+    piece: Text<'a>,
+    at: usize,
     settings: &Settings,
-    batch: &'a LogBatch,
-    place: &Place,
-    memory: &mut Memory,
-) -> (Vec<Connection<'a>>, LineCounts) {
-    let mut evidence = memory.announced.text_of(&place.log());
-    let mut sessions = Sessions::default();
-    let mut counts = LineCounts::default();
-    for (start, piece) in pieces(batch, settings.log_events_filtered) {
-        let mut at = 0;
-        while let Some(rest) = piece.text.get(at..).filter(|rest| !rest.is_empty()) {
-            let prefix = &settings.log_line_prefix;
-            let mut reading = postgres::read(part(piece, at, rest), prefix, &mut evidence);
-            if reading.length == 0 {
-                // A record that is longer than a part.
-                reading = postgres::read(
-                    Text {
-                        text: rest,
-                        ..piece
-                    },
-                    prefix,
-                    &mut evidence,
-                );
-            }
-            counts.add(reading.counts);
-            for mut event in reading.events {
-                event.offset += start + at;
-                sessions.add(event);
-            }
-            at += reading.length.max(1);
-        }
+    evidence: &mut Evidence<'_>,
+) -> Option<Reading<'a>> {
+    let rest = piece.text.get(at..).filter(|rest| !rest.is_empty())?;
+    let prefix = &settings.log_line_prefix;
+    let reading = postgres::read(part(piece, at, rest), prefix, evidence);
+    if reading.length > 0 {
+        return Some(reading);
     }
-    (sessions.connections, counts)
+    // A record that is longer than a part.
+    Some(postgres::read(
+        Text {
+            text: rest,
+            ..piece
+        },
+        prefix,
+        evidence,
+    ))
 }
 
 /// The part of `piece` that begins at the byte `at`, where `rest` begins: about a megabyte.
@@ -357,6 +412,7 @@ fn pieces(batch: &LogBatch, filtered: bool) -> Vec<(usize, Text<'_>)> {
 #[derive(Default)]
 struct Content<'a> {
     told: Vec<Told<'a>>,
+    left_out: BTreeMap<Outcome, usize>,
     notices: Vec<&'a Notice>,
     keys: Vec<Key>,
     records: BTreeSet<usize>,
@@ -384,6 +440,10 @@ pub fn compose(window: &mut Window, settings: &Settings, memory: &Memory) -> Vec
         content.keys.push(key);
         content.records.insert(entry.record);
     }
+    for ((channel, outcome), count) in &window.left_out {
+        let content = contents.entry(channel).or_default();
+        content.left_out.insert(*outcome, *count);
+    }
     for (record, notice) in &window.notices {
         let key = delivered.key(DEFAULT_CHANNEL, notice);
         if notice.id.is_empty() || !delivered.contains(key) {
@@ -397,6 +457,7 @@ pub fn compose(window: &mut Window, settings: &Settings, memory: &Memory) -> Vec
         channel: channel.to_owned(),
         payload: message::payload(&Batch {
             told: &content.told,
+            left_out: &content.left_out,
             notices: &content.notices,
             style: settings.style.clone(),
         }),

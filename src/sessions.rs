@@ -71,14 +71,16 @@ pub fn join<'a>(events: impl IntoIterator<Item = ConnectionEvent<'a>>) -> Vec<Co
     for event in events {
         sessions.add(event);
     }
-    sessions.connections
+    sessions.take_all()
 }
 
 /// The connections of the lines so far.
 #[derive(Debug, Default)]
 pub struct Sessions<'a> {
-    /// In the order of the lines that first decided each.
-    pub connections: Vec<Connection<'a>>,
+    /// In the order of the lines that first decided each; without those that were taken.
+    connections: Vec<Connection<'a>>,
+    /// How many were taken.
+    taken: usize,
     backends: HashMap<Backend, Progress<'a>>,
     /// The last entry of each host.
     last_of_host: HashMap<Cow<'a, str>, usize>,
@@ -98,7 +100,33 @@ struct Progress<'a> {
     let_in: Option<Box<Connection<'a>>>,
 }
 
+/// So many connections can still change by later lines.
+const STILL_OPEN: usize = 20_000;
+
 impl<'a> Sessions<'a> {
+    /// All connections that were not taken yet.
+    #[must_use]
+    pub fn take_all(self) -> Vec<Connection<'a>> {
+        self.connections
+    }
+
+    /// The connections that so many others have followed that no line will change them any more.
+    pub fn take_settled(&mut self) -> Vec<Connection<'a>> {
+        let settled = self.connections.len().saturating_sub(STILL_OPEN);
+        self.taken += settled;
+        self.connections.drain(..settled).collect()
+    }
+
+    /// The connection with this number, counted from the first of all.
+    fn get_mut(&mut self, at: usize) -> Option<&mut Connection<'a>> {
+        self.connections.get_mut(at.checked_sub(self.taken)?)
+    }
+
+    /// The number of the connection that is entered next.
+    fn next(&self) -> usize {
+        self.taken + self.connections.len()
+    }
+
     /// Takes in the next line.
     pub fn add(&mut self, event: ConnectionEvent<'a>) {
         let backend = event.backend.filter(|_| event.kind != Kind::Probed);
@@ -146,7 +174,8 @@ impl<'a> Sessions<'a> {
     }
 
     fn entry(&self, progress: &Progress<'a>) -> Option<&Connection<'a>> {
-        self.connections.get(progress.entry?)
+        let at = progress.entry?.checked_sub(self.taken)?;
+        self.connections.get(at)
     }
 
     /// `later`, and what earlier lines of the backend have said besides; not what is less certain.
@@ -177,14 +206,14 @@ impl<'a> Sessions<'a> {
         let first = self.retried(&entry, progress.received);
         if let Some(first) = first {
             progress.entry = Some(first);
-            if let Some(first) = self.connections.get_mut(first) {
+            if let Some(first) = self.get_mut(first) {
                 first.attempts += 1;
             }
             return;
         }
-        progress.entry = Some(self.connections.len());
+        progress.entry = Some(self.next());
         if let Some(host) = entry.facts.host.clone() {
-            self.last_of_host.insert(host, self.connections.len());
+            self.last_of_host.insert(host, self.next());
         }
         self.connections.push(entry);
     }
@@ -193,7 +222,7 @@ impl<'a> Sessions<'a> {
     /// back: both are told, and neither is certain.
     fn refuse(&mut self, progress: &mut Progress<'a>, event: ConnectionEvent<'a>) {
         let mut refused = connection(event);
-        let entry = progress.entry.and_then(|at| self.connections.get_mut(at));
+        let entry = progress.entry.and_then(|at| self.get_mut(at));
         if refused.standing == Standing::Claimed {
             if let Some(entry) = entry {
                 entry.standing = entry.standing.min(Standing::OfItsBackend);
@@ -202,7 +231,7 @@ impl<'a> Sessions<'a> {
             return;
         }
         refused.facts = self.known(progress, refused.standing, refused.facts);
-        let entry = progress.entry.and_then(|at| self.connections.get_mut(at));
+        let entry = progress.entry.and_then(|at| self.get_mut(at));
         if let Some(entry) = entry {
             let before = std::mem::replace(entry, refused);
             progress.let_in = Some(Box::new(before));
@@ -213,7 +242,7 @@ impl<'a> Sessions<'a> {
     fn end(&mut self, progress: &mut Progress<'a>, event: ConnectionEvent<'a>) {
         let mut ended = connection(event);
         ended.facts = self.known(progress, ended.standing, ended.facts);
-        let entry = progress.entry.and_then(|at| self.connections.get_mut(at));
+        let entry = progress.entry.and_then(|at| self.get_mut(at));
         match (entry, progress.let_in.take()) {
             (Some(entry), Some(let_in)) if entry.outcome == Outcome::Rejected => *entry = *let_in,
             (Some(entry), None) if entry.outcome == Outcome::Rejected => {
@@ -222,7 +251,7 @@ impl<'a> Sessions<'a> {
             }
             _ => {}
         }
-        progress.entry = Some(self.connections.len());
+        progress.entry = Some(self.next());
         self.connections.push(ended);
     }
 
@@ -230,7 +259,7 @@ impl<'a> Sessions<'a> {
     /// may not be PostgreSQL's do not explain what is certain.
     fn explain(&mut self, progress: &mut Progress<'a>, event: ConnectionEvent<'a>) {
         let text = event.facts.reason.and_then(detail);
-        let entry = progress.entry.and_then(|at| self.connections.get_mut(at));
+        let entry = progress.entry.and_then(|at| self.get_mut(at));
         match entry {
             Some(entry) if entry.outcome == Outcome::Rejected => {
                 if event.standing >= entry.standing && entry.detail.is_none() {
@@ -249,7 +278,7 @@ impl<'a> Sessions<'a> {
     fn retried(&self, second: &Connection<'a>, received: Option<usize>) -> Option<usize> {
         const AT_ONCE: time::Duration = time::Duration::seconds(2);
         let at = *self.last_of_host.get(second.facts.host.as_ref()?)?;
-        let first = self.connections.get(at)?;
+        let first = self.connections.get(at.checked_sub(self.taken)?)?;
         let is_refused = |one: &Connection<'_>| one.outcome == Outcome::Rejected;
         let is_plain = |one: &Connection<'_>| one.facts.encryption == Encryption::Plain;
         let is_same_client = first.facts.user.is_some()

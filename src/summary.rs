@@ -75,13 +75,17 @@ impl Summary {
         for summary in clusters.values() {
             all.add(summary);
         }
-        if let [only] = clusters.keys().collect::<Vec<_>>()[..] {
-            all.cluster.clone_from(only);
+        if clusters.len() > 1 {
+            all.cluster.clear();
         }
         all
     }
 
-    fn add(&mut self, other: &Self) {
+    /// Adds other counts, and keeps the name.
+    pub fn add(&mut self, other: &Self) {
+        if self.cluster.is_empty() {
+            self.cluster.clone_from(&other.cluster);
+        }
         self.batches += other.batches;
         self.unreadable += other.unreadable;
         self.log_events += other.log_events;

@@ -7,7 +7,8 @@ mod support;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use aurora_connection_audit::cloudwatch::{SubscriptionPayload, decode};
+use aurora_connection_audit::cloudwatch::decode;
+use aurora_connection_audit::source::{self, Invocation};
 use serde_json::{Value, json};
 use support::{Function, login, wrong_password};
 
@@ -110,8 +111,10 @@ fn preview_shows_the_messages() {
 fn event_is_a_payload_that_the_function_takes() {
     let log = login("alice", 1);
     let event = output(&["event", "--log-group", "/g", "--log-stream", "i.0"], &log);
-    let payload: SubscriptionPayload = serde_json::from_str(&event).unwrap();
-    let batch = decode(&payload).unwrap().unwrap();
+    let Ok(Invocation::Direct(data)) = source::read(&event) else {
+        panic!("{event}");
+    };
+    let batch = decode(&data).unwrap().unwrap();
     assert_eq!(
         (batch.log_group.as_str(), batch.log_stream.as_str()),
         ("/g", "i.0")

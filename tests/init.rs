@@ -177,7 +177,7 @@ fn the_environment_is_not_valid() {
             "the environment is not valid",
             "LOG_LINE_PREFIX: `%!` at byte 10 is not an escape of log_line_prefix",
             "CLUSTERS: must be a JSON object of strings, from log group to the name to show (it is not at line 1, column 35)",
-            "NOTIFY_ON: must be a comma list of authorized, rejected, disconnected (entry 2 is none of them)",
+            "NOTIFY_ON: must be a comma list of authorized, rejected, disconnected, probed (entry 2 is none of them)",
             "RULES: rule 1: when.hosts: entry 1: must be an IP address or CIDR block",
             "MESSAGE_LANGUAGE: must be one of ja, en",
             "MESSAGE_TIME_ZONE: must be a name of the IANA time zone database, as Asia/Tokyo",

@@ -87,9 +87,11 @@ fn an_invocation_writes_one_line_with_its_counts() {
         .collect();
     assert_eq!(lines.len(), 1, "{log}");
     let counts = json!({
-        "message": "batch", "cluster": "orders", "log_events": 6, "lines": 6, "continuations": 0,
-        "unparsed": 0, "authorized": 2, "rejected": 1, "disconnected": 0, "suspicious": 0,
-        "ignored": 1, "not_notified": 0, "already_delivered": 0, "posted": 1,
+        "message": "batch", "cluster": "orders", "clusters": 1, "batches": 1, "unreadable": 0,
+        "log_events": 6, "lines": 6, "continuations": 0, "noise": 0, "unparsed": 0, "translated": 0,
+        "authorized": 2, "rejected": 1, "disconnected": 0, "probed": 0, "suspicious": 0,
+        "unconfirmed": 0, "ignored": 0, "not_notified": 0, "already_delivered": 0, "posted": 1,
+        "throttled": 0,
     });
     assert_eq!(lines[0]["fields"], counts);
     assert_eq!(lines[0]["span"]["requestId"], "invocation-1");
@@ -120,9 +122,9 @@ fn a_control_message_is_accepted_and_ignored() {
 #[test]
 fn a_payload_of_something_else() {
     assert_payload_fails(
-        r#"{"Records": [{"body": "hello"}]}"#,
+        r#"{"Records": [{"s3": {}}]}"#,
         "Payload.NotASubscription",
-        "the payload is not a CloudWatch Logs subscription's: it has no string `awslogs.data`",
+        "the payload is none that the function takes: it has no string `awslogs.data`, no `Records` of Kinesis or SQS, and no `test`",
     );
 }
 

@@ -4,9 +4,8 @@
 
 use std::io::Write;
 
-use aurora_connection_audit::cloudwatch::{
-    AwsLogs, DecodeError, LogBatch, LogEvent, MAX_JSON, SubscriptionPayload, decode,
-};
+use aurora_connection_audit::cloudwatch::{DecodeError, LogBatch, LogEvent, MAX_JSON, decode};
+use aurora_connection_audit::source;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use flate2::Compression;
@@ -20,9 +19,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn decode_data(data: String) -> Result<Option<LogBatch>, DecodeError> {
-    decode(&SubscriptionPayload::Logs {
-        awslogs: AwsLogs { data },
-    })
+    decode(&data)
 }
 
 fn decode_gzip(gzip: &[u8]) -> Result<Option<LogBatch>, DecodeError> {
@@ -67,6 +64,7 @@ fn messages_become_one_text() {
     assert_eq!(
         batch,
         LogBatch {
+            owner: Some("1".to_owned()),
             log_group: "g".to_owned(),
             log_stream: "s".to_owned(),
             text: "one\ntwo\n\n\n".to_owned(),
@@ -183,12 +181,7 @@ fn a_payload_of_another_service_is_not_quoted() {
         r#"{"awslogs":{}}"#,
         r#"{"awslogs":{"data":7}}"#,
     ] {
-        let payload: SubscriptionPayload = serde_json::from_str(json).unwrap();
-        assert_eq!(
-            decode(&payload),
-            Err(DecodeError::NotASubscription),
-            "{json}"
-        );
+        assert_eq!(source::read(json), Err(DecodeError::NotAnEvent), "{json}");
     }
 }
 

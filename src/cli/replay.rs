@@ -86,11 +86,7 @@ fn answer(event: &str, settings: &Settings, memory: &mut Memory) -> Result<Value
     let mut all = Answer::default();
     let mut rest = records.as_slice();
     while !rest.is_empty() {
-        let window = Window {
-            keeps_untold: true,
-            ..Window::default()
-        };
-        let mut window = pipeline::read(window, rest, settings, memory);
+        let mut window = pipeline::read(Window::keeping_all(), rest, settings, memory);
         all.add(&mut window, settings, memory);
         rest = window
             .rest

@@ -22,13 +22,15 @@ use super::mrkdwn::length;
 use super::text::{Language, Words};
 use super::time_zone::TimeZone;
 use crate::entry::Place;
-use crate::sessions::Connection;
+use crate::sessions::{Connection, Outcome};
 
 /// What one channel is told, of one cluster or of many.
 #[derive(Debug, Clone)]
 pub struct Batch<'a> {
     /// In any order.
     pub told: &'a [Told<'a>],
+    /// Connections that are counted only, by outcome.
+    pub left_out: &'a BTreeMap<Outcome, usize>,
     /// What could not be read.
     pub notices: &'a [&'a Notice],
     /// How to tell it.

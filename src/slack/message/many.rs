@@ -77,14 +77,16 @@ fn is_of_many_clusters(batch: &Batch<'_>) -> bool {
     clusters.any(|other| Some(other) != first)
 }
 
+fn left_out(batch: &Batch<'_>, outcome: Outcome) -> usize {
+    batch.left_out.get(&outcome).copied().unwrap_or_default()
+}
+
 fn headline(batch: &Batch<'_>) -> String {
     let words = batch.words();
     let counts = OUTCOMES.map(|outcome| {
-        let of_outcome = batch
-            .told
-            .iter()
-            .filter(|told| told.connection.outcome == outcome);
-        (outcome, of_outcome.count())
+        let told = batch.told.iter();
+        let told = told.filter(|told| told.connection.outcome == outcome);
+        (outcome, told.count() + left_out(batch, outcome))
     });
     let mut seen = counts
         .into_iter()
@@ -199,7 +201,10 @@ struct Line {
 /// The lines that have room, in the order of `groups`; `lines` are in the order in which they get it.
 fn list(groups: &[Group<'_>], lines: Vec<Line>, room: usize, batch: &Batch<'_>) -> Vec<String> {
     let words = batch.words();
-    let connections: usize = groups.iter().map(|group| group.count).sum();
+    let of_groups: usize = groups.iter().map(|group| group.count).sum();
+    let outcome = groups.first().map(|group| group.example.connection.outcome);
+    let counted_only = outcome.map_or(0, |outcome| left_out(batch, outcome));
+    let connections = of_groups + counted_only;
     let mut list = heading(groups, connections, words);
     let mut used = 0;
     let mut shown: Vec<Line> = lines
@@ -214,7 +219,7 @@ fn list(groups: &[Group<'_>], lines: Vec<Line>, room: usize, batch: &Batch<'_>) 
     let told: usize = told.map(|group| group.count).sum();
     let left_out = groups.len() - shown.len();
     list.extend(shown.into_iter().map(|line| line.text));
-    if left_out > 0 {
+    if left_out > 0 || counted_only > 0 {
         list.push((words.more)(left_out, connections - told));
     }
     list

@@ -89,6 +89,8 @@ fn suspicious() -> Connection<'static> {
     }
 }
 
+static NOTHING: BTreeMap<Outcome, usize> = BTreeMap::new();
+
 fn place() -> Place {
     Place {
         account: Some("123456789012".to_owned()),
@@ -109,6 +111,7 @@ fn told<'a>(connections: &[&'a Connection<'a>], place: &'a Place) -> Vec<Told<'a
 fn batch<'a>(told: &'a [Told<'a>], language: Language) -> Batch<'a> {
     Batch {
         told,
+        left_out: &NOTHING,
         notices: &[],
         style: Style {
             language,
