@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -70,6 +71,11 @@ pub struct Message {
 /// came from.
 const MOST_TEXT: usize = 128 << 20;
 
+/// So long does an invocation by CloudWatch Logs try to post. Each batch is an invocation: if all
+/// waited for a throttled Slack, they would cost money and be told no sooner. What failed goes to
+/// the retry queue, and from there in one message.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// The text of a batch is read in parts of this many bytes: their events need not be in memory
 /// together.
 const PART: usize = 1 << 20;
@@ -117,6 +123,7 @@ async fn direct(
     }
     let messages = compose(&mut window, &app.settings, memory);
     let mut summary = Summary::of_all(&window.clusters);
+    let deadline = deadline.min(Instant::now() + PATIENCE);
     let failed = post(app, memory, &messages, deadline, &mut summary).await;
     report(&app.settings, &window, &summary);
     match failed.into_iter().next() {
