@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import urllib.request
 import zipfile
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from checks import check, conclude
 from cloudwatch import LOGS, any_term, control_message, log_events, passes, payload
-from local_aws import LocalAws
+from local_aws import LocalAws, free_port
 from local_services import Files, Slack, run_function, unpacked_bootstrap
 from terraform import REPOSITORY, outputs, stage, terraform, words
 
@@ -38,12 +37,6 @@ def main():
         nothing_holds_the_webhook(stacks, function_logs)
     finally:
         aws.stop()
-
-
-def free_port():
-    with socket.socket() as any_port:
-        any_port.bind(("127.0.0.1", 0))
-        return any_port.getsockname()[1]
 
 
 # What plan refuses
