@@ -9,7 +9,7 @@ resource "aws_lambda_permission" "log_groups" {
   principal     = "logs.amazonaws.com"
   source_arn    = "${local.log_group_arn_prefix}*:*"
 
-  # When the stream takes over, the filters turn to it before the permission goes: nothing is refused meanwhile.
+  # When the stream takes over, its filters are there before the permission goes: nothing is refused meanwhile.
   lifecycle {
     create_before_destroy = true
   }
@@ -28,13 +28,19 @@ removed {
 resource "aws_cloudwatch_log_subscription_filter" "log_group" {
   for_each = var.log_groups
 
-  # The shown name is part of it: two filters of one name would overwrite each other when a cluster is renamed.
-  name            = "${var.name}-${each.key}"
+  # The shown name is part of it: two filters of one name would overwrite each other when a cluster is renamed. So is the
+  # mode, since another destination is another filter, which is made before the old one goes.
+  name            = "${var.name}-${var.stream == null ? "" : "stream-"}${each.key}"
   log_group_name  = each.value
   filter_pattern  = var.filter_pattern
   destination_arn = var.stream == null ? aws_lambda_function.this.arn : one(aws_kinesis_stream.this[*].arn)
-  role_arn        = var.stream == null ? "" : one(aws_iam_role.stream_writer[*].arn) # null would keep that of a former stream
-  distribution    = "ByLogStream"                                                    # to one shard, in order; a function ignores it
+  role_arn        = one(aws_iam_role.stream_writer[*].arn)
+  distribution    = "ByLogStream" # to one shard, in order; a function ignores it
+
+  # A stream takes half a minute to be made. Without a filter, what is logged meanwhile would never be sent.
+  lifecycle {
+    create_before_destroy = true
+  }
 
   # CloudWatch Logs tries the permission, or the role, when the filter is created.
   depends_on = [aws_lambda_permission.log_groups, aws_iam_role_policy.stream_writer]

@@ -17,7 +17,7 @@ resource "aws_kinesis_stream" "this" {
     stream_mode = "PROVISIONED"
   }
 
-  # When the stream is given up, the filters turn away from it before it goes.
+  # When the stream is given up, the filters to the function are there before it goes.
   lifecycle {
     create_before_destroy = true
   }

@@ -32,7 +32,6 @@ module "connection_audit" {
         then = "ignore"
       },
       { when = { events = ["rejected"] }, then = { channel = "security" } },
-      { when = { refusals_before = 5 }, then = { channel = "security" } },
       { when = { users = ["postgres", "dba_*"] }, then = { channel = "dba" } },
       { when = { hosts = ["10.0.0.0/16"], applications = ["orders-api"] }, then = "ignore" },
     ]

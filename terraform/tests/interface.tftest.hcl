@@ -33,7 +33,7 @@ run "only_what_must_be_given" {
       aws_cloudwatch_log_subscription_filter.log_group["orders"].log_group_name == "/aws/rds/cluster/orders/postgresql"
       && aws_cloudwatch_log_subscription_filter.log_group["orders"].destination_arn == aws_lambda_function.this.arn
       && aws_cloudwatch_log_subscription_filter.log_group["orders"].filter_pattern == ""
-      && aws_cloudwatch_log_subscription_filter.log_group["orders"].role_arn == ""
+      && aws_cloudwatch_log_subscription_filter.log_group["orders"].name == "aurora-connection-audit-orders"
     )
     error_message = "The log group must be subscribed to, with every log event, by the function itself."
   }

@@ -43,8 +43,9 @@ run "by_default" {
       && aws_cloudwatch_log_subscription_filter.log_group["orders"].role_arn == aws_iam_role.stream_writer[0].arn
       && aws_cloudwatch_log_subscription_filter.log_group["orders"].distribution == "ByLogStream"
       && length(aws_lambda_permission.log_groups) == 0
+      && aws_cloudwatch_log_subscription_filter.log_group["orders"].name == "aurora-connection-audit-stream-orders"
     )
-    error_message = "The log groups must be sent to the stream, a log stream to one shard, and not to the function."
+    error_message = "The log groups must be sent to the stream, a log stream to one shard, by filters of another name than the function's."
   }
 
   assert {

@@ -24,6 +24,7 @@ class LocalAws:
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_MAX_ATTEMPTS": "3",  # an error of the local AWS is not to be tried for minutes
         }
         os.environ.update(self.environment)
         server = Path(__file__).parent / "moto_server.py"

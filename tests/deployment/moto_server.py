@@ -5,10 +5,12 @@ import json
 import sys
 
 from moto.awslambda.models import LambdaFunction
+from moto.kinesis.models import Stream
 from moto.logs.models import LogsBackend, logs_backends
 from moto.logs.responses import LogsResponse
 from moto.rds.models import DBCluster
 from moto.server import main
+from moto.sqs.models import Queue
 
 
 def keep_logging_config():
@@ -57,9 +59,10 @@ def subscribe_to_destinations():
     def put_subscription_filter(self, log_group_name, filter_name, filter_pattern, destination_arn, role_arn):
         if ":destination:" not in destination_arn:
             return put(self, log_group_name, filter_name, filter_pattern, destination_arn, role_arn)
-        _, _, _, region, account, _, name = destination_arn.split(":", 6)
-        if not logs_backends[account][region].destinations[name].access_policy:
-            raise ValueError(f"the destination {name} is open to nobody")
+        _, _, _, region, account, _, _ = destination_arn.split(":", 6)
+        [destination] = [it for it in logs_backends[account][region].destinations.values() if it.arn == destination_arn]
+        if not destination.access_policy:
+            raise ValueError(f"{destination_arn} is open to nobody")
         self.groups[log_group_name].put_subscription_filter(filter_name, filter_pattern, destination_arn, role_arn)
 
     LogsBackend.put_subscription_filter = put_subscription_filter
@@ -91,7 +94,28 @@ def take_account_policies():
         setattr(LogsResponse, operation.__name__, operation)
 
 
+def return_redrive_policy_as_given():
+    """moto puts spaces into it, which Terraform would see as a change."""
+    attributes = Queue.attributes.fget
+
+    def compact(self):
+        found = attributes(self)
+        if found.get("RedrivePolicy"):
+            found["RedrivePolicy"] = json.dumps(json.loads(found["RedrivePolicy"]), separators=(",", ":"))
+        return found
+
+    Queue.attributes = property(compact)
+
+
+def leave_invoking_to_the_test():
+    """moto would receive each record and message itself, to start the function in Docker."""
+    for source in (Queue, Stream):
+        source.lambda_event_source_mappings = property(lambda self: {}, lambda self, mappings: None)
+
+
 keep_logging_config()
+return_redrive_policy_as_given()
+leave_invoking_to_the_test()
 subscribe_to_destinations()
 take_account_policies()
 give_the_zip_back()

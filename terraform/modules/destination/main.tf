@@ -1,14 +1,5 @@
 # A destination in one more region of the audit account: a log group can send to a destination of its own region only.
 # The stream stays where it is.
-#
-#   module "frankfurt" {
-#     source    = ".../terraform/modules/destination"
-#     providers = { aws = aws.frankfurt }
-#
-#     stream_arn             = module.connection_audit.stream_arn
-#     stream_writer_role_arn = module.connection_audit.stream_writer_role_arn
-#     organization_id        = "o-a1b2c3d4e5"
-#   }
 
 terraform {
   required_version = ">= 1.9"

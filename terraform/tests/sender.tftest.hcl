@@ -1,3 +1,5 @@
+# modules/sender.
+
 mock_provider "aws" {
   mock_resource "aws_iam_role" {
     defaults = {
@@ -11,6 +13,10 @@ variables {
 }
 
 run "log_groups" {
+  module {
+    source = "./modules/sender"
+  }
+
   variables {
     log_groups               = ["/aws/rds/cluster/orders/postgresql", "/aws/rds/instance/ledger/postgresql", "/databases/own"]
     filter_pattern           = "?\"FATAL:\""
@@ -47,6 +53,10 @@ run "log_groups" {
 }
 
 run "account_policy" {
+  module {
+    source = "./modules/sender"
+  }
+
   variables {
     account_policy = { except_log_groups = ["/aws/lambda/noisy", "/vpc/flow"] }
   }
@@ -74,6 +84,10 @@ run "account_policy" {
 run "account_policy_without_exception" {
   command = plan
 
+  module {
+    source = "./modules/sender"
+  }
+
   variables {
     account_policy = {}
   }
@@ -87,11 +101,19 @@ run "account_policy_without_exception" {
 run "neither" {
   command = plan
 
+  module {
+    source = "./modules/sender"
+  }
+
   expect_failures = [var.log_groups]
 }
 
 run "both" {
   command = plan
+
+  module {
+    source = "./modules/sender"
+  }
 
   variables {
     log_groups     = ["/aws/rds/cluster/orders/postgresql"]
@@ -104,6 +126,10 @@ run "both" {
 run "log_group_by_arn" {
   command = plan
 
+  module {
+    source = "./modules/sender"
+  }
+
   variables {
     log_groups = ["arn:aws:logs:eu-west-1:210987654321:log-group:/aws/rds/cluster/orders/postgresql"]
   }
@@ -113,6 +139,10 @@ run "log_group_by_arn" {
 
 run "stream_in_place_of_a_destination" {
   command = plan
+
+  module {
+    source = "./modules/sender"
+  }
 
   variables {
     log_groups      = ["/aws/rds/cluster/orders/postgresql"]

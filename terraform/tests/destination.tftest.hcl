@@ -1,3 +1,5 @@
+# modules/destination.
+
 mock_provider "aws" {
   mock_resource "aws_cloudwatch_log_destination" {
     defaults = {
@@ -7,6 +9,10 @@ mock_provider "aws" {
 }
 
 run "leads_to_the_stream" {
+  module {
+    source = "./modules/destination"
+  }
+
   variables {
     stream_arn             = "arn:aws:kinesis:us-east-1:123456789012:stream/aurora-connection-audit"
     stream_writer_role_arn = "arn:aws:iam::123456789012:role/aurora-connection-audit-stream-writer"
