@@ -16,8 +16,8 @@ run "by_default" {
       aws_dynamodb_table.history[0].hash_key == "k" && one(aws_dynamodb_table.history[0].attribute).type == "S"
       && one(aws_dynamodb_table.history[0].ttl).attribute_name == "ttl" && one(aws_dynamodb_table.history[0].ttl).enabled
       && aws_dynamodb_table.history[0].billing_mode == "PAY_PER_REQUEST"
-      && !aws_dynamodb_table.history[0].deletion_protection_enabled
-      && !one(aws_dynamodb_table.history[0].point_in_time_recovery).enabled
+      && aws_dynamodb_table.history[0].deletion_protection_enabled == false
+      && one(aws_dynamodb_table.history[0].point_in_time_recovery).enabled == false
       && length(aws_dynamodb_table.history[0].server_side_encryption) == 0
     )
     error_message = "The table must be as the function reads it."

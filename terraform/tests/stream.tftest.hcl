@@ -29,8 +29,8 @@ run "by_default" {
       && aws_lambda_event_source_mapping.stream[0].parallelization_factor == 1
       && aws_lambda_event_source_mapping.stream[0].function_response_types == toset(["ReportBatchItemFailures"])
       && aws_lambda_event_source_mapping.stream[0].bisect_batch_on_function_error
-      && aws_lambda_event_source_mapping.stream[0].maximum_retry_attempts == -1
-      && aws_lambda_event_source_mapping.stream[0].maximum_record_age_in_seconds == -1
+      && aws_lambda_event_source_mapping.stream[0].maximum_retry_attempts < 0
+      && aws_lambda_event_source_mapping.stream[0].maximum_record_age_in_seconds < 0
       && aws_lambda_event_source_mapping.stream[0].starting_position == "TRIM_HORIZON"
       && one(one(aws_lambda_event_source_mapping.stream[0].destination_config).on_failure).destination_arn == aws_sqs_queue.failures.arn
     )

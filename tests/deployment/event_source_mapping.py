@@ -91,6 +91,7 @@ class QueueMapping:
         self.mapping, self.sqs, self.invoke = mapping, sqs, invoke
         self.queue = sqs.get_queue_url(QueueName=mapping["EventSourceArn"].split(":")[5])["QueueUrl"]
         self.invocations = []  # (message ids, kind, body)
+        self.in_flight = []  # receipt handles of what failed
 
     def window(self):
         messages, size = [], len('{"Records":[]}')
@@ -104,16 +105,20 @@ class QueueMapping:
             return
         kind, body = self.invoke({"Records": [self.record(message) for message in messages]})
         self.invocations.append(([message["MessageId"] for message in messages], kind, body))
-        if kind != "response":
-            return
-        failed = {failure["itemIdentifier"] for failure in (json.loads(body) or {}).get("batchItemFailures", [])}
+        failed = {message["MessageId"] for message in messages}
+        if kind == "response":
+            failed = {failure["itemIdentifier"] for failure in (json.loads(body) or {}).get("batchItemFailures", [])}
         for message in messages:
-            if message["MessageId"] not in failed:
+            if message["MessageId"] in failed:
+                self.in_flight.append(message["ReceiptHandle"])
+            else:
                 self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
 
     def visibility_timeout_ends(self):
         """As if the time had passed: every message that was received and not deleted is there again."""
-        self.sqs.set_queue_attributes(QueueUrl=self.queue, Attributes={"VisibilityTimeout": "0"})
+        for handle in self.in_flight:
+            self.sqs.change_message_visibility(QueueUrl=self.queue, ReceiptHandle=handle, VisibilityTimeout=0)
+        self.in_flight = []
 
     def record(self, message):
         return {

@@ -4,7 +4,7 @@ import base64
 import json
 import sys
 
-from moto.awslambda.models import LambdaFunction
+from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.kinesis.models import Stream
 from moto.logs.models import LogsBackend, logs_backends
 from moto.logs.responses import LogsResponse
@@ -94,6 +94,17 @@ def take_account_policies():
         setattr(LogsResponse, operation.__name__, operation)
 
 
+def change_invoke_config():
+    """moto keeps the first of a function's configurations of asynchronous invocation for ever."""
+    put = LambdaBackend.put_function_event_invoke_config
+
+    def put_function_event_invoke_config(self, function_name, config):
+        self.get_function(function_name).event_invoke_config.clear()
+        return put(self, function_name, config)
+
+    LambdaBackend.put_function_event_invoke_config = put_function_event_invoke_config
+
+
 def return_redrive_policy_as_given():
     """moto puts spaces into it, which Terraform would see as a change."""
     attributes = Queue.attributes.fget
@@ -114,6 +125,7 @@ def leave_invoking_to_the_test():
 
 
 keep_logging_config()
+change_invoke_config()
 return_redrive_policy_as_given()
 leave_invoking_to_the_test()
 subscribe_to_destinations()

@@ -114,7 +114,7 @@ def queue(aws):
     dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
     dead_arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 3})
-    sqs.create_queue(QueueName="retry", Attributes={"VisibilityTimeout": "0", "RedrivePolicy": redrive})
+    sqs.create_queue(QueueName="retry", Attributes={"VisibilityTimeout": "420", "RedrivePolicy": redrive})
     config = {
         "MaximumRetryAttempts": 0,
         "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:123456789012:retry"}},
@@ -138,10 +138,13 @@ def queue(aws):
 
     mapping = {"EventSourceArn": "arn:aws:sqs:us-east-1:123456789012:retry", "BatchSize": 3}
     consumer = QueueMapping(mapping, sqs, second_fails)
-    for _ in range(4):
+    consumer.window()
+    consumer.window()
+    check("a failed message is not seen before its visibility timeout ends", len(windows) == 1, windows)
+    for _ in range(3):
+        consumer.visibility_timeout_ends()
         consumer.window()
-        mapping["BatchSize"] = 1
-    check("a failed message comes again alone", sorted(windows[0]) == [0, 1, 2] and windows[1:] == [[1], [1]], windows)
+    check("then it comes again alone", sorted(windows[0]) == [0, 1, 2] and windows[1:] == [[1], [1]], windows)
     held = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
     check("and is a dead letter after its last receive", held == {"ApproximateNumberOfMessages": "1"}, held)
 

@@ -51,8 +51,9 @@ def started(aws, slack, stack, channels):
 
 
 def mapping_of(aws, service):
-    mappings = aws.client("lambda").list_event_source_mappings(FunctionName=FUNCTION)["EventSourceMappings"]
+    mappings = aws.client("lambda").list_event_source_mappings()["EventSourceMappings"]
     [mapping] = [mapping for mapping in mappings if f":{service}:" in mapping["EventSourceArn"]]
+    assert mapping["FunctionArn"].endswith(f":function:{FUNCTION}"), mapping
     return mapping
 
 
