@@ -26,11 +26,11 @@ README = pathlib.Path(__file__).parents[2] / "terraform/README.md"
 
 
 def readme_pattern():
-    """The pattern of the README, which stands there over several lines."""
-    block = re.search(r"^filter_pattern = join\(\" \", \[\n(.*?)^\]\)$", README.read_text(), re.M | re.S)
+    """The pattern of the README, which builds it of its terms."""
+    block = re.search(r"^filter_pattern = .*\[for term in \[\n(.*?)^\] : ", README.read_text(), re.M | re.S)
     if not block:
-        sys.exit("terraform/README.md: there is no `filter_pattern = join(\" \", [...])`")
-    return " ".join(json.loads(f"[{block[1].strip().rstrip(',')}]"))
+        sys.exit("terraform/README.md: there is no `filter_pattern = join(\" \", [for term in [...`")
+    return " ".join(f'?"{term}"' for term in json.loads(f"[{block[1].strip().rstrip(',')}]"))
 
 
 def needed(records):
