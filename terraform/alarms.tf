@@ -19,8 +19,9 @@ locals {
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
     }
 
+    # Not in direct mode: there a throttled Slack is an error, too, and what is not told soon raises `waiting`.
     errors = {
-      wanted      = true
+      wanted      = var.stream != null
       description = "The function has been failing for 15 minutes. Its log ${aws_cloudwatch_log_group.function.name} says why. Nothing is lost: it tries again by itself."
       metric      = ["AWS/Lambda", "Errors"]
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
@@ -101,12 +102,12 @@ moved {
   to   = aws_cloudwatch_metric_alarm.this["failures"]
 }
 
-# Of what is in the queue, seen or being tried. The age of the oldest would not do: SQS leaves out what was received more
-# than three times, which is all of it after half an hour.
+# Something waits that the next window should have taken. After a message's third receive SQS leaves it out of the age of the
+# oldest, hence the second condition: something is there though nothing came.
 resource "aws_cloudwatch_metric_alarm" "waiting" {
   alarm_name          = "${var.name}-waiting"
-  alarm_description   = "For 30 minutes some batch has been waiting in ${aws_sqs_queue.retry.name}: Slack is away, or refuses a message. ${aws_cloudwatch_log_group.function.name} says why. It is tried for three days."
-  evaluation_periods  = 6
+  alarm_description   = "A batch has waited in ${aws_sqs_queue.retry.name} for ten minutes or more: Slack is away, or refuses a message. ${aws_cloudwatch_log_group.function.name} says why. It is tried for three days."
+  evaluation_periods  = 2
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
   treat_missing_data  = "notBreaching"
@@ -116,22 +117,27 @@ resource "aws_cloudwatch_metric_alarm" "waiting" {
 
   metric_query {
     id          = "waiting"
-    label       = "batches that wait"
-    expression  = "visible + tried"
+    label       = "batches wait"
+    expression  = "IF(FILL(age, 0) > 600 OR (FILL(sent, 0) == 0 AND FILL(visible, 0) + FILL(tried, 0) > 0), 1, 0)"
     return_data = true
   }
 
   dynamic "metric_query" {
-    for_each = { visible = "ApproximateNumberOfMessagesVisible", tried = "ApproximateNumberOfMessagesNotVisible" }
+    for_each = {
+      age     = ["ApproximateAgeOfOldestMessage", "Maximum"]
+      sent    = ["NumberOfMessagesSent", "Sum"]
+      visible = ["ApproximateNumberOfMessagesVisible", "Minimum"]
+      tried   = ["ApproximateNumberOfMessagesNotVisible", "Minimum"]
+    }
 
     content {
       id = metric_query.key
 
       metric {
         namespace   = "AWS/SQS"
-        metric_name = metric_query.value
+        metric_name = metric_query.value[0]
         dimensions  = { QueueName = aws_sqs_queue.retry.name }
-        stat        = "Minimum"
+        stat        = metric_query.value[1]
         period      = 300
       }
     }

@@ -127,7 +127,7 @@ run "direct_mode_bends" {
   }
 
   assert {
-    condition     = keys(aws_cloudwatch_metric_alarm.this) == ["errors", "failures", "lost", "stream-mode", "throttles"]
+    condition     = keys(aws_cloudwatch_metric_alarm.this) == ["failures", "lost", "stream-mode", "throttles"]
     error_message = "Direct mode must have these alarms."
   }
 
@@ -136,7 +136,8 @@ run "direct_mode_bends" {
       aws_cloudwatch_metric_alarm.this["failures"].dimensions == tomap({ QueueName = "aurora-connection-audit-failures" })
       && aws_cloudwatch_metric_alarm.this["stream-mode"].dimensions == tomap({ QueueName = "aurora-connection-audit-retry" })
       && aws_cloudwatch_metric_alarm.this["stream-mode"].period == 3600
-      && [for query in aws_cloudwatch_metric_alarm.waiting.metric_query : one(query.metric).dimensions.QueueName if !coalesce(query.return_data, false)] == ["aurora-connection-audit-retry", "aurora-connection-audit-retry"]
+      && length(aws_cloudwatch_metric_alarm.waiting.metric_query) == 5
+      && alltrue(flatten([for query in aws_cloudwatch_metric_alarm.waiting.metric_query : [for metric in query.metric : metric.dimensions.QueueName == "aurora-connection-audit-retry"]]))
     )
     error_message = "Each alarm must watch its own queue."
   }
