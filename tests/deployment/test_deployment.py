@@ -224,21 +224,20 @@ def planned(name, scratch, source, argument):
 
 def plan_and_apply_apart(stacks, aws):
     """A pipeline plans in one job and applies in another, of which each has its own folder."""
+    aws.client("logs").create_log_group(logGroupName=LOG_GROUP)  # complete has taken it along
     before = aws.contents()
-    first, second = stacks / "examples/simple", stacks.parent / "second job"
-    terraform(first, "init")
-    terraform(first, "plan", "-out=plan", log_group=LOG_GROUP)
-    shutil.copytree(stacks, second, ignore=shutil.ignore_patterns(".terraform", "result"))
-    shutil.copytree(first / ".terraform", second / "examples/simple/.terraform", symlinks=True)
-    stack = second / "examples/simple"
-    status, output, _ = terraform(stack, "apply", "plan")
-    check("a plan is not applied where there is no zip", status == 1 and "lambda.zip" in words(output), output)
-
-    terraform(stack, "plan", "-refresh-only", log_group=LOG_GROUP)
-    shutil.copytree(stacks / "result", second / "result")
-    terraform(stack, "apply", "-auto-approve", log_group=LOG_GROUP)
-    terraform(stack, "destroy", "-auto-approve", log_group=LOG_GROUP)
-    check("nothing is left of the two jobs", aws.contents() == before, aws.contents())
+    for name, left_out, wanted in (("with", (), 0), ("without", ("result",), 1)):
+        first, second = stacks / "examples/simple", stacks.parent / f"second job {name} zip"
+        terraform(first, "init")
+        terraform(first, "plan", "-out=plan", log_group=LOG_GROUP)
+        shutil.copytree(stacks, second, ignore=shutil.ignore_patterns(*left_out), symlinks=True)
+        stack = second / "examples/simple"
+        status, output, _ = terraform(stack, "apply", "plan")
+        named = wanted == 0 or "lambda.zip" in words(output)
+        check(f"a plan is applied in another folder {name} the zip: status {wanted}", status == wanted and named, output)
+        shutil.copytree(stacks / "result", second / "result", dirs_exist_ok=True)
+        terraform(stack, "destroy", "-auto-approve", log_group=LOG_GROUP)
+        check(f"nothing is left of the job {name} the zip", aws.contents() == before, aws.contents())
 
 
 S3_STACK = f"""module "audit" {{
