@@ -29,10 +29,11 @@ def main():
         (stacks / "result").mkdir()
         shutil.copy(lambda_zip, stacks / "result/lambda.zip")
         faults_are_named(stacks)
-        function_logs = simple(stacks, aws, slack) + complete(stacks, aws, slack)
-        module_sources(stacks, scratch)
+        function_logs = simple(stacks, aws, slack)
         plan_and_apply_apart(stacks, aws)
         zip_from_s3(stacks, aws, lambda_zip)
+        function_logs += complete(stacks, aws, slack)  # last: moto keeps its tags beyond destroy
+        module_sources(stacks, scratch)
         nothing_holds_the_webhook(stacks, function_logs)
     finally:
         aws.stop()
@@ -224,7 +225,6 @@ def planned(name, scratch, source, argument):
 
 def plan_and_apply_apart(stacks, aws):
     """A pipeline plans in one job and applies in another, of which each has its own folder."""
-    aws.client("logs").create_log_group(logGroupName=LOG_GROUP)  # complete has taken it along
     before = aws.contents()
     for name, left_out, wanted in (("with", (), 0), ("without", ("result",), 1)):
         first, second = stacks / "examples/simple", stacks.parent / f"second job {name} zip"
