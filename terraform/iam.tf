@@ -35,13 +35,32 @@ resource "aws_iam_role_policy" "function" {
           Resource = [local.secret_arn]
         },
         {
-          Sid      = "KeepFailures"
+          Sid      = "RetryFailures"
           Effect   = "Allow"
-          Action   = ["sqs:SendMessage"]
-          Resource = [aws_sqs_queue.failures.arn]
+          Action   = ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+          Resource = [aws_sqs_queue.retry.arn]
         },
       ],
-      # Environment, queue and, where the module creates it, the secret.
+      [for stream in aws_kinesis_stream.this : {
+        Sid      = "ReadStream"
+        Effect   = "Allow"
+        Action   = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
+        Resource = [stream.arn]
+      }],
+      [for stream in aws_kinesis_stream.this : {
+        Sid      = "TellOfExpiredRecords"
+        Effect   = "Allow"
+        Action   = ["sqs:SendMessage"]
+        Resource = [aws_sqs_queue.failures.arn]
+      }],
+      # The summary alone reads the whole table.
+      [for table in aws_dynamodb_table.history : {
+        Sid      = "KnowLogins"
+        Effect   = "Allow"
+        Action   = concat(["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], var.access_summary == null ? [] : ["dynamodb:Scan"])
+        Resource = [table.arn]
+      }],
+      # Environment, queues, stream, table and, where the module creates it, the secret.
       [for key in var.kms_key_arn[*] : {
         Sid      = "UseOwnKey"
         Effect   = "Allow"

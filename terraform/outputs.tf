@@ -24,6 +24,50 @@ output "slack_webhook_secret_arn" {
 }
 
 output "failures_queue_url" {
-  description = "URL of the SQS queue with the events that could not be delivered"
+  description = "URL of the SQS queue with the dead letters: what Slack has not taken for three days"
   value       = aws_sqs_queue.failures.url
+}
+
+output "test_command" {
+  description = "Shell command that sends a test message to every channel, and prints what each answered"
+  # By standard input, which every version of the AWS CLI reads as it is.
+  value = join(" ", [
+    "echo '{\"test\": true}' |",
+    "aws lambda invoke --region ${local.region} --function-name ${aws_lambda_function.this.function_name}",
+    "--payload fileb:///dev/stdin --query FunctionError --output text /dev/stdout",
+  ])
+}
+
+output "redrive_command" {
+  description = "Shell command that gives the dead letters to the function again"
+  value = join(" ", [
+    "aws sqs start-message-move-task --region ${local.region}",
+    "--source-arn ${aws_sqs_queue.failures.arn} --destination-arn ${aws_sqs_queue.retry.arn}",
+  ])
+}
+
+output "destination_arn" {
+  description = "With `stream`: ARN of the destination that `modules/sender` of other accounts sends to, in this region. Else `null`"
+  value       = one(aws_cloudwatch_log_destination.this[*].arn)
+
+  # A sender may subscribe once the policy is there.
+  depends_on = [aws_cloudwatch_log_destination_policy.this]
+}
+
+output "stream_arn" {
+  description = "With `stream`: ARN of the Kinesis stream, for `modules/destination` in other regions. Else `null`"
+  value       = one(aws_kinesis_stream.this[*].arn)
+}
+
+output "stream_writer_role_arn" {
+  description = "With `stream`: ARN of the role that CloudWatch Logs writes to the stream with, for `modules/destination`. Else `null`"
+  value       = one(aws_iam_role.stream_writer[*].arn)
+
+  # CloudWatch Logs tries the role when a destination is created.
+  depends_on = [aws_iam_role_policy.stream_writer]
+}
+
+output "lambda_zip_sha256" {
+  description = "SHA-256 of the function's zip, as `sha256sum` prints it; `null` for a zip from S3"
+  value       = var.lambda_zip_s3 == null ? try(filesha256(local.lambda_zip), null) : null
 }

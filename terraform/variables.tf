@@ -14,8 +14,8 @@ variable "log_groups" {
   type        = map(string)
 
   validation {
-    condition     = length(var.log_groups) > 0
-    error_message = "log_groups is empty; give at least one log group."
+    condition     = length(var.log_groups) > 0 || var.stream != null
+    error_message = "log_groups is empty; give at least one log group, or a stream that other accounts send to."
   }
 
   validation {
@@ -54,8 +54,23 @@ variable "lambda_zip" {
   default     = null
 }
 
+variable "lambda_zip_s3" {
+  description = "The function's zip in S3, in place of a file. Terraform sees a new zip by its `version` or `key`"
+  type = object({
+    bucket  = string
+    key     = string
+    version = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.lambda_zip_s3 == null || var.lambda_zip == null
+    error_message = "Give lambda_zip or lambda_zip_s3, not both."
+  }
+}
+
 variable "notification" {
-  description = "What is told, and how: `language` (ja, en), `time_zone` (IANA name), `notify_on` (authorized, rejected, disconnected), `rules` (first match wins, see [Rules](#rules)), `log_line_prefix` (the cluster's setting), `metrics_namespace` (turns CloudWatch metrics on). What is left out keeps the function's default: ja, Asia/Tokyo, RDS's own users ignored, RDS's default prefix, no metrics"
+  description = "What is told, and how: `language` (ja, en), `time_zone` (IANA name), `notify_on` (authorized, rejected, disconnected, probed), `rules` (first match wins, see [Rules](#rules)), `log_line_prefix` (the clusters' setting), `metrics_namespace` (turns CloudWatch metrics on), `accounts` (account id => name shown in Slack). What is left out keeps the function's default: ja, Asia/Tokyo, RDS's own users ignored, RDS's default prefix, no metrics, accounts by their id"
   type = object({
     language          = optional(string)
     time_zone         = optional(string)
@@ -63,6 +78,7 @@ variable "notification" {
     rules             = optional(any)
     log_line_prefix   = optional(string)
     metrics_namespace = optional(string)
+    accounts          = optional(map(string), {})
   })
   default  = {}
   nullable = false
@@ -78,8 +94,8 @@ variable "notification" {
   }
 
   validation {
-    condition     = length(var.notification.notify_on) > 0 && length(setsubtract(var.notification.notify_on, ["authorized", "rejected", "disconnected"])) == 0
-    error_message = "notification.notify_on takes one or more of authorized, rejected, disconnected."
+    condition     = length(var.notification.notify_on) > 0 && length(setsubtract(var.notification.notify_on, ["authorized", "rejected", "disconnected", "probed"])) == 0
+    error_message = "notification.notify_on takes one or more of authorized, rejected, disconnected, probed."
   }
 
   validation {
@@ -96,21 +112,103 @@ variable "notification" {
     condition     = var.notification.metrics_namespace == null || (can(regex("^[0-9A-Za-z._/# -][0-9A-Za-z._/#: -]{0,254}$", var.notification.metrics_namespace)) && !can(regex("^AWS/", var.notification.metrics_namespace)))
     error_message = "notification.metrics_namespace takes 1 to 255 letters, digits, spaces and ._/#:- and begins with neither AWS/ nor a colon."
   }
+
+  validation {
+    condition     = alltrue([for account_id, shown in var.notification.accounts : can(regex("^[0-9]{12}$", account_id)) && can(regex("^.{1,100}$", shown))])
+    error_message = "notification.accounts is account id => name: ids have 12 digits, names 1 to 100 characters."
+  }
 }
 
 variable "filter_pattern" {
-  description = "CloudWatch Logs filter pattern of the subscriptions. `null` derives it from `notification.notify_on`; `\"\"` sends every log event"
+  description = "CloudWatch Logs filter pattern of the subscriptions. `\"\"` sends every log event; anything else loses connections, see [Filter pattern](#filter-pattern)"
   type        = string
-  default     = null
+  default     = ""
+  nullable    = false
 
   validation {
-    condition     = var.filter_pattern == null || try(length(var.filter_pattern) <= 1024, true)
+    condition     = length(var.filter_pattern) <= 1024
     error_message = "filter_pattern takes at most 1024 characters."
   }
 }
 
+variable "stream" {
+  description = "Stream mode: CloudWatch Logs writes to a Kinesis stream, which the function reads in windows. `window_seconds` (0 to 300) between messages, `retention_hours` (24 to 168) for which the stream waits while Slack is away, `shard_count` (1 MB/s each), and who else may send to it: every account of `organization_id`, and `account_ids`. `null`: CloudWatch Logs invokes the function directly"
+  type = object({
+    window_seconds  = optional(number, 60)
+    retention_hours = optional(number, 24)
+    shard_count     = optional(number, 1)
+    organization_id = optional(string)
+    account_ids     = optional(set(string), [])
+  })
+  default = null
+
+  validation {
+    condition     = var.stream == null || try(var.stream.window_seconds >= 0 && var.stream.window_seconds <= 300 && floor(var.stream.window_seconds) == var.stream.window_seconds, false)
+    error_message = "stream.window_seconds must be a whole number from 0 to 300."
+  }
+
+  validation {
+    condition     = var.stream == null || try(var.stream.retention_hours >= 24 && var.stream.retention_hours <= 168 && floor(var.stream.retention_hours) == var.stream.retention_hours, false)
+    error_message = "stream.retention_hours must be a whole number from 24 to 168."
+  }
+
+  validation {
+    condition     = var.stream == null || try(var.stream.shard_count >= 1 && floor(var.stream.shard_count) == var.stream.shard_count, false)
+    error_message = "stream.shard_count must be a whole number, at least 1."
+  }
+
+  validation {
+    condition     = try(var.stream.organization_id, null) == null || can(regex("^o-[a-z0-9]{10,32}$", var.stream.organization_id))
+    error_message = "stream.organization_id must be an organisation's id, such as o-a1b2c3d4e5."
+  }
+
+  validation {
+    condition     = var.stream == null || try(alltrue([for account_id in var.stream.account_ids : can(regex("^[0-9]{12}$", account_id))]), false)
+    error_message = "stream.account_ids takes account ids of 12 digits."
+  }
+}
+
+variable "history" {
+  description = "A DynamoDB table that remembers logins, so that messages say what is new. `days` (1 to 365) without a login until it is forgotten, `networks` (CIDR blocks that count as one network each, in place of /24 and /64), `point_in_time_recovery`, `deletion_protection`. `null`: nothing is remembered"
+  type = object({
+    days                   = optional(number, 30)
+    networks               = optional(list(string), [])
+    point_in_time_recovery = optional(bool, false)
+    deletion_protection    = optional(bool, false)
+  })
+  default = null
+
+  validation {
+    condition     = var.history == null || try(var.history.days >= 1 && var.history.days <= 365 && floor(var.history.days) == var.history.days, false)
+    error_message = "history.days must be a whole number from 1 to 365."
+  }
+
+  validation {
+    condition     = var.history == null || try(alltrue([for network in var.history.networks : can(cidrhost(network, 0))]), false)
+    error_message = "history.networks takes CIDR blocks, such as 10.0.0.0/16 or 2001:db8::/48."
+  }
+}
+
+variable "access_summary" {
+  description = "A message by `schedule`, such as `cron(0 9 ? * MON *)` in the time zone of `notification`: who connected to which cluster, what was new, who has not connected for long. Needs `history`"
+  type = object({
+    schedule = string
+  })
+  default = null
+
+  validation {
+    condition     = var.access_summary == null || can(regex("^(cron|rate|at)[(].+[)]$", var.access_summary.schedule))
+    error_message = "access_summary.schedule must be an expression of EventBridge Scheduler, such as cron(0 9 ? * MON *) or rate(1 day)."
+  }
+
+  validation {
+    condition     = var.access_summary == null || var.history != null
+    error_message = "access_summary needs history: the summary is read from its table."
+  }
+}
+
 variable "kms_key_arn" {
-  description = "Customer KMS key for the function's log group and environment, the failures queue and the created secret. Its policy must let CloudWatch Logs use it, see [KMS](#kms)"
+  description = "Customer KMS key for the function's log group and environment, the queues, the stream, the table and the created secret. Its policy must let CloudWatch Logs use it, see [KMS](#kms)"
   type        = string
   default     = null
 
@@ -132,7 +230,7 @@ variable "log_retention_days" {
 }
 
 variable "reserved_concurrency" {
-  description = "Concurrent executions set apart for the function. `null` takes them from the account's pool"
+  description = "Concurrent executions set apart for the function, see [Concurrency](#concurrency). `null` takes them from the account's pool"
   type        = number
   default     = null
 

@@ -3,9 +3,14 @@ output "function_name" {
   value       = module.connection_audit.function_name
 }
 
-output "failures_queue_url" {
-  description = "The queue with what could not be delivered"
-  value       = module.connection_audit.failures_queue_url
+output "test_command" {
+  description = "Sends a test message to every channel"
+  value       = module.connection_audit.test_command
+}
+
+output "redrive_command" {
+  description = "Gives the dead letters to the function again"
+  value       = module.connection_audit.redrive_command
 }
 
 output "alarm_topic_arn" {

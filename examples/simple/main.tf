@@ -7,6 +7,9 @@
 # Then fill the secret, once; paste the webhook's URL and end with Ctrl-D:
 #   aws secretsmanager put-secret-value --secret-string file:///dev/stdin \
 #     --secret-id "$(terraform output -raw slack_webhook_secret_arn)"
+#
+# And see a message in Slack:
+#   eval "$(terraform output -raw test_command)"
 
 terraform {
   required_version = ">= 1.9"
@@ -36,12 +39,12 @@ output "slack_webhook_secret_arn" {
   value       = module.connection_audit.slack_webhook_secret_arn
 }
 
-output "function_name" {
-  description = "Name of the Lambda function"
-  value       = module.connection_audit.function_name
+output "test_command" {
+  description = "Sends a test message"
+  value       = module.connection_audit.test_command
 }
 
-output "failures_queue_url" {
-  description = "The queue with what could not be delivered"
-  value       = module.connection_audit.failures_queue_url
+output "redrive_command" {
+  description = "Gives the dead letters to the function again"
+  value       = module.connection_audit.redrive_command
 }

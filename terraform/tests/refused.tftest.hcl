@@ -6,7 +6,7 @@ mock_provider "aws" {
 
 variables {
   log_groups = { orders = "/aws/rds/cluster/orders/postgresql" }
-  lambda_zip = "main.tf" # any file: nothing opens it here
+  lambda_zip = "versions.tf" # any file: nothing opens it here
 }
 
 run "name_with_a_space" {
@@ -237,4 +237,155 @@ run "concurrency_that_stops_it" {
   }
 
   expect_failures = [var.reserved_concurrency]
+}
+
+run "two_zips" {
+  command = plan
+
+  variables {
+    lambda_zip_s3 = { bucket = "releases", key = "lambda.zip" }
+  }
+
+  expect_failures = [var.lambda_zip_s3]
+}
+
+run "account_by_name" {
+  command = plan
+
+  variables {
+    notification = { accounts = { staging = "210987654321" } }
+  }
+
+  expect_failures = [var.notification]
+}
+
+run "account_with_an_empty_name" {
+  command = plan
+
+  variables {
+    notification = { accounts = { "210987654321" = "" } }
+  }
+
+  expect_failures = [var.notification]
+}
+
+run "window_too_long" {
+  command = plan
+
+  variables {
+    stream = { window_seconds = 301 }
+  }
+
+  expect_failures = [var.stream]
+}
+
+run "window_of_half_a_second" {
+  command = plan
+
+  variables {
+    stream = { window_seconds = 0.5 }
+  }
+
+  expect_failures = [var.stream]
+}
+
+run "stream_that_keeps_too_little" {
+  command = plan
+
+  variables {
+    stream = { retention_hours = 23 }
+  }
+
+  expect_failures = [var.stream]
+}
+
+run "stream_that_keeps_too_long" {
+  command = plan
+
+  variables {
+    stream = { retention_hours = 169 }
+  }
+
+  expect_failures = [var.stream]
+}
+
+run "stream_without_a_shard" {
+  command = plan
+
+  variables {
+    stream = { shard_count = 0 }
+  }
+
+  expect_failures = [var.stream]
+}
+
+run "organization_by_arn" {
+  command = plan
+
+  variables {
+    stream = { organization_id = "arn:aws:organizations::123456789012:organization/o-a1b2c3d4e5" }
+  }
+
+  expect_failures = [var.stream]
+}
+
+run "account_id_too_short" {
+  command = plan
+
+  variables {
+    stream = { account_ids = ["12345678901"] }
+  }
+
+  expect_failures = [var.stream]
+}
+
+run "history_of_no_days" {
+  command = plan
+
+  variables {
+    history = { days = 0 }
+  }
+
+  expect_failures = [var.history]
+}
+
+run "history_of_more_than_a_year" {
+  command = plan
+
+  variables {
+    history = { days = 366 }
+  }
+
+  expect_failures = [var.history]
+}
+
+run "network_without_a_length" {
+  command = plan
+
+  variables {
+    history = { networks = ["10.0.0.0"] }
+  }
+
+  expect_failures = [var.history]
+}
+
+run "summary_without_a_schedule" {
+  command = plan
+
+  variables {
+    history        = {}
+    access_summary = { schedule = "daily" }
+  }
+
+  expect_failures = [var.access_summary]
+}
+
+run "summary_without_a_history" {
+  command = plan
+
+  variables {
+    access_summary = { schedule = "rate(1 day)" }
+  }
+
+  expect_failures = [var.access_summary]
 }

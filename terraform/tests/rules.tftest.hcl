@@ -6,13 +6,14 @@ mock_provider "aws" {
 
 variables {
   log_groups = { orders = "/aws/rds/cluster/orders/postgresql" }
-  lambda_zip = "main.tf" # any file: nothing opens it here
+  lambda_zip = "versions.tf" # any file: nothing opens it here
 }
 
 run "every_form_of_a_rule" {
   command = plan
 
   variables {
+    history = {}
     notification = {
       rules = [
         {
@@ -22,11 +23,15 @@ run "every_form_of_a_rule" {
             hosts        = ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "2001:db8::7", "[local]"]
             applications = ["psql"]
             clusters     = ["orders"]
-            events       = ["authorized", "rejected", "disconnected", "suspicious"]
+            accounts     = ["210987654321"]
+            events       = ["authorized", "rejected", "disconnected", "probed", "suspicious"]
             tls          = false
           }
           then = "ignore"
         },
+        { when = { refusals_before = 5 }, then = { channel = "security" } },
+        { when = { new = ["user", "network", "database"] }, then = { channel = "new" } },
+        { when = { new = false }, then = "ignore" },
         { when = { users = ["dba_*"] }, then = { channel = "dba" } },
         { when = {}, then = "ignore" },
       ]
@@ -207,4 +212,67 @@ run "rules_that_are_no_list" {
   }
 
   expect_failures = [var.notification]
+}
+
+run "new_as_a_name" {
+  command = plan
+
+  variables {
+    history      = {}
+    notification = { rules = [{ when = { new = "user" }, then = "ignore" }] }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "new_of_an_unknown_kind" {
+  command = plan
+
+  variables {
+    history      = {}
+    notification = { rules = [{ when = { new = ["application"] }, then = "ignore" }] }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "new_of_nothing" {
+  command = plan
+
+  variables {
+    history      = {}
+    notification = { rules = [{ when = { new = [] }, then = "ignore" }] }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "new_without_a_history" {
+  command = plan
+
+  variables {
+    notification = { rules = [{ when = { new = true }, then = "ignore" }] }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "refusals_before_zero" {
+  command = plan
+
+  variables {
+    notification = { rules = [{ when = { refusals_before = 0 }, then = "ignore" }] }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "refusals_before_as_a_string" {
+  command = plan
+
+  variables {
+    notification = { rules = [{ when = { refusals_before = "5" }, then = "ignore" }] }
+  }
+
+  expect_failures = [aws_lambda_function.this]
 }

@@ -5,8 +5,10 @@ import gzip
 import json
 import pathlib
 import re
+import zlib
 
 LOGS = pathlib.Path(__file__).parents[1] / "fixtures/postgres-logs"  # of real servers, PostgreSQL 12 to 18
+OWNER = "123456789012"
 
 
 def log_events(path):
@@ -34,22 +36,63 @@ def passes(terms, log_event):
     return any(term in log_event for term in terms)
 
 
-def payload(log_group, log_events, message_type="DATA_MESSAGE"):
-    """What the function is invoked with."""
+def batch(log_group, log_events, message_type="DATA_MESSAGE", owner=OWNER, log_stream="orders-1.0"):
+    """A batch of one log stream, as the gzip that is sent."""
     data = {
         "messageType": message_type,
-        "owner": "123456789012",
+        "owner": owner,
         "logGroup": log_group,
-        "logStream": "orders-1.0",
+        "logStream": log_stream,
         "subscriptionFilters": ["aurora-connection-audit"],
         "logEvents": [
             {"id": f"{number:056}", "timestamp": 1795426673000 + number, "message": message}
             for number, message in enumerate(log_events)
         ],
     }
-    return {"awslogs": {"data": base64.b64encode(gzip.compress(json.dumps(data).encode())).decode()}}
+    return gzip.compress(json.dumps(data).encode())
+
+
+def payload(log_group, log_events, **of_batch):
+    """What the function is invoked with."""
+    return {"awslogs": {"data": base64.b64encode(batch(log_group, log_events, **of_batch)).decode()}}
 
 
 def control_message():
     """What CloudWatch Logs sends when a subscription is made."""
-    return payload("", ["CWL CONTROL MESSAGE: Checking health of destination Lambda function"], "CONTROL_MESSAGE")
+    return payload("", [CONTROL_MESSAGE], message_type="CONTROL_MESSAGE")
+
+
+CONTROL_MESSAGE = "CWL CONTROL MESSAGE: Checking health of destination Lambda function"
+
+
+def deliver(accounts, owner, log_group, log_events, log_stream="orders-1.0"):
+    """Sends the events by every subscription filter of the log group, and returns what invokes a function.
+
+    `accounts` holds, for each account id, what makes a client of a service: a filter of one leads to another's stream.
+    """
+    invocations = []
+    for subscription in accounts[owner]("logs").describe_subscription_filters(logGroupName=log_group)["subscriptionFilters"]:
+        sent = log_events
+        if subscription["filterPattern"]:
+            terms = any_term(subscription["filterPattern"])
+            sent = [event for event in log_events if passes(terms, event)]
+        service, _, account, resource = arn_parts(subscription["destinationArn"])
+        if service == "logs":
+            destinations = accounts[account]("logs").describe_destinations()["destinations"]
+            [stream] = [it["targetArn"] for it in destinations if it["arn"] == subscription["destinationArn"]]
+            service, _, account, resource = arn_parts(stream)
+        if service == "lambda":
+            invocations.append(payload(log_group, sent, owner=owner, log_stream=log_stream))
+        else:
+            accounts[account]("kinesis").put_record(
+                StreamName=resource.removeprefix("stream/"),
+                Data=batch(log_group, sent, owner=owner, log_stream=log_stream),
+                # ByLogStream: a log stream keeps to one shard. What the key is is not documented.
+                PartitionKey=f"{zlib.crc32(f'{owner}{log_group}{log_stream}'.encode()):x}",
+            )
+    return invocations
+
+
+def arn_parts(arn):
+    """Service, region, account, resource."""
+    return arn.split(":", 5)[2:]

@@ -42,14 +42,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Slack(Server):
-    """Takes every message; `posts` holds (path of the webhook, message)."""
+    """Takes every message; `posts` holds (path of the webhook, message). Is `throttled` while that is true."""
 
     def __init__(self):
-        self.posts = posts = []
+        self.posts, self.throttled, self.refused = [], False, 0
+        slack = self
 
         class Webhook(Handler):
             def do_POST(self):
-                posts.append((self.path, json.loads(self.body())))
+                message = json.loads(self.body())
+                if slack.throttled:
+                    slack.refused += 1
+                    return self.answer(429, b"rate_limited", (("retry-after", "30"),))
+                slack.posts.append((self.path, message))
                 self.answer(200, b"ok")
 
         super().__init__(Webhook)
@@ -103,38 +108,52 @@ def unpacked_bootstrap(zip_file, folder):
     return bootstrap
 
 
-def run_function(bootstrap, configuration, aws, events):
-    """Starts `bootstrap` as Lambda would with this configuration, and feeds it `events`.
+class Function:
+    """`bootstrap`, started as Lambda would with this configuration; one warm process."""
 
-    Returns the (kind, body) of each answer, and all that it wrote to its log.
-    """
-    runtime = RuntimeApi(configuration["FunctionArn"], configuration["Timeout"])
-    for event in events:
-        runtime.events.put(event)
-    environment = configuration["Environment"]["Variables"] | aws | {
-        "AWS_LAMBDA_RUNTIME_API": runtime.address,
-        "AWS_LAMBDA_FUNCTION_NAME": configuration["FunctionName"],
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration["MemorySize"]),
-        "AWS_LAMBDA_LOG_GROUP_NAME": configuration["LoggingConfig"]["LogGroup"],
-        "AWS_LAMBDA_LOG_STREAM_NAME": "local",
-        "AWS_LAMBDA_LOG_FORMAT": configuration["LoggingConfig"]["LogFormat"],
-        "AWS_LAMBDA_LOG_LEVEL": configuration["LoggingConfig"]["ApplicationLogLevel"],
-        "_HANDLER": configuration["Handler"],
-    }
+    def __init__(self, bootstrap, configuration, aws):
+        self.timeout = configuration["Timeout"]
+        self.runtime = RuntimeApi(configuration["FunctionArn"], self.timeout)
+        self.written = tempfile.TemporaryFile()
+        environment = configuration["Environment"]["Variables"] | aws | {
+            "AWS_LAMBDA_RUNTIME_API": self.runtime.address,
+            "AWS_LAMBDA_FUNCTION_NAME": configuration["FunctionName"],
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration["MemorySize"]),
+            "AWS_LAMBDA_LOG_GROUP_NAME": configuration["LoggingConfig"]["LogGroup"],
+            "AWS_LAMBDA_LOG_STREAM_NAME": "local",
+            "AWS_LAMBDA_LOG_FORMAT": configuration["LoggingConfig"]["LogFormat"],
+            "AWS_LAMBDA_LOG_LEVEL": configuration["LoggingConfig"]["ApplicationLogLevel"],
+            "_HANDLER": configuration["Handler"],
+        }
+        self.process = subprocess.Popen([bootstrap], env=environment, stdout=self.written, stderr=self.written)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+    def invoke(self, event):
+        """(kind, body): `response`, `error`, `init/error`, `exited` or `timeout`."""
+        self.runtime.events.put(event)
+        return next_answer(self.runtime.answers, self.process, self.timeout)
+
+    def log(self):
+        self.written.seek(0)
+        return self.written.read().decode(errors="replace")
+
+
+def run_function(bootstrap, configuration, aws, events):
+    """Starts the function and feeds it `events`. Returns the (kind, body) of each answer, and all that it wrote to its log."""
     answers = []
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([bootstrap], env=environment, stdout=log, stderr=log)
-        try:
-            for _ in events:
-                answers.append(next_answer(runtime.answers, process, configuration["Timeout"]))
-                if answers[-1][0] in ("init/error", "exited", "timeout"):
-                    break
-        finally:
-            process.kill()
-            process.wait()
-        log.seek(0)
-        return answers, log.read().decode(errors="replace")
+    with Function(bootstrap, configuration, aws) as function:
+        for event in events:
+            answers.append(function.invoke(event))
+            if answers[-1][0] in ("init/error", "exited", "timeout"):
+                break
+    return answers, function.log()
 
 
 def next_answer(answers, process, timeout_seconds):

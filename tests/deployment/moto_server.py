@@ -1,11 +1,16 @@
 """A local AWS: moto's server, with what it leaves out of its answers and Terraform or this test reads."""
 
 import base64
+import json
 import sys
 
-from moto.awslambda.models import LambdaFunction
+from moto.awslambda.models import LambdaBackend, LambdaFunction
+from moto.kinesis.models import Stream
+from moto.logs.models import LogsBackend, logs_backends
+from moto.logs.responses import LogsResponse
 from moto.rds.models import DBCluster
 from moto.server import main
+from moto.sqs.models import Queue
 
 
 def keep_logging_config():
@@ -47,7 +52,84 @@ def leave_out_serverless_v1():
     DBCluster.scaling_configuration_info = property(lambda self: info(self) if self.scaling_configuration else None)
 
 
+def subscribe_to_destinations():
+    """moto takes the destination of another account for a log group, and finds none of its name."""
+    put = LogsBackend.put_subscription_filter
+
+    def put_subscription_filter(self, log_group_name, filter_name, filter_pattern, destination_arn, role_arn):
+        if ":destination:" not in destination_arn:
+            return put(self, log_group_name, filter_name, filter_pattern, destination_arn, role_arn)
+        _, _, _, region, account, _, _ = destination_arn.split(":", 6)
+        [destination] = [it for it in logs_backends[account][region].destinations.values() if it.arn == destination_arn]
+        if not destination.access_policy:
+            raise ValueError(f"{destination_arn} is open to nobody")
+        self.groups[log_group_name].put_subscription_filter(filter_name, filter_pattern, destination_arn, role_arn)
+
+    LogsBackend.put_subscription_filter = put_subscription_filter
+
+
+def take_account_policies():
+    """moto does not know the policies that subscribe all log groups of an account."""
+    policies = {}
+
+    def of_request(self):
+        return self.current_account, self.region, self._get_param("policyType"), self._get_param("policyName")
+
+    def put_account_policy(self):
+        names = ("policyName", "policyDocument", "policyType", "scope", "selectionCriteria")
+        given = {name: self._get_param(name) for name in names if self._get_param(name)}
+        policies[of_request(self)] = given | {"accountId": self.current_account}
+        return json.dumps({"accountPolicy": policies[of_request(self)]})
+
+    def describe_account_policies(self):
+        account, region, kind, name = of_request(self)
+        found = [it for key, it in policies.items() if key[:3] == (account, region, kind) and name in (None, key[3])]
+        return json.dumps({"accountPolicies": found})
+
+    def delete_account_policy(self):
+        policies.pop(of_request(self))
+        return "{}"
+
+    for operation in (put_account_policy, describe_account_policies, delete_account_policy):
+        setattr(LogsResponse, operation.__name__, operation)
+
+
+def change_invoke_config():
+    """moto keeps the first of a function's configurations of asynchronous invocation for ever."""
+    put = LambdaBackend.put_function_event_invoke_config
+
+    def put_function_event_invoke_config(self, function_name, config):
+        self.get_function(function_name).event_invoke_config.clear()
+        return put(self, function_name, config)
+
+    LambdaBackend.put_function_event_invoke_config = put_function_event_invoke_config
+
+
+def return_redrive_policy_as_given():
+    """moto puts spaces into it, which Terraform would see as a change."""
+    attributes = Queue.attributes.fget
+
+    def compact(self):
+        found = attributes(self)
+        if found.get("RedrivePolicy"):
+            found["RedrivePolicy"] = json.dumps(json.loads(found["RedrivePolicy"]), separators=(",", ":"))
+        return found
+
+    Queue.attributes = property(compact)
+
+
+def leave_invoking_to_the_test():
+    """moto would receive each record and message itself, to start the function in Docker."""
+    for source in (Queue, Stream):
+        source.lambda_event_source_mappings = property(lambda self: {}, lambda self, mappings: None)
+
+
 keep_logging_config()
+change_invoke_config()
+return_redrive_policy_as_given()
+leave_invoking_to_the_test()
+subscribe_to_destinations()
+take_account_policies()
 give_the_zip_back()
 leave_out_serverless_v1()
 main(sys.argv[1:])

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Keeps the tables of inputs and outputs in terraform/README.md as the .tf files say.
+"""Keeps the tables of inputs and outputs in the READMEs of module and submodules as their .tf files say.
 
 Usage: readme_tables.py           fails when the README is stale
        readme_tables.py --write   brings it up to date
@@ -11,7 +11,7 @@ import re
 import sys
 
 MODULE = pathlib.Path(__file__).parents[2] / "terraform"
-README = MODULE / "README.md"
+MODULES = [MODULE, *sorted(path.parent for path in MODULE.glob("modules/*/README.md"))]
 
 
 def blocks(kind, text):
@@ -38,39 +38,46 @@ def one_line(expression):
     return re.sub(r"([^{,]) (\w+ =)", r"\1, \2", expression)
 
 
-def inputs():
+def configuration(module):
+    return "\n".join(path.read_text() for path in sorted(module.glob("*.tf")))
+
+
+def inputs(module):
     yield "| Name | Description | Type | Default |"
     yield "|---|---|---|---|"
-    for name, body in blocks("variable", (MODULE / "variables.tf").read_text()):
+    for name, body in blocks("variable", configuration(module)):
         default = attribute("default", body)
         kind = one_line(attribute("type", body))
         yield f"| `{name}` | {description(body)} | `{cell(kind)}` | {f'`{cell(default)}`' if default else 'required'} |"
 
 
-def outputs():
+def outputs(module):
     yield "| Name | Description |"
     yield "|---|---|"
-    for name, body in blocks("output", (MODULE / "outputs.tf").read_text()):
+    for name, body in blocks("output", configuration(module)):
         yield f"| `{name}` | {description(body)} |"
 
 
-def with_table(text, name, rows):
+def with_table(readme, text, name, rows):
     begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
     if begin not in text or end not in text:
-        sys.exit(f"{README.name}: the marks `{begin.strip()}` and `{end}` are missing")
+        sys.exit(f"{readme}: the marks `{begin.strip()}` and `{end}` are missing")
     before, rest = text.split(begin, 1)
     return before + begin + "\n".join(rows) + "\n" + end + rest.split(end, 1)[1]
 
 
 def main():
-    text = README.read_text()
-    fresh = with_table(with_table(text, "inputs", inputs()), "outputs", outputs())
-    if sys.argv[1:] == ["--write"]:
-        README.write_text(fresh)
-    elif sys.argv[1:]:
+    if sys.argv[1:] not in ([], ["--write"]):
         sys.exit(__doc__)
-    elif fresh != text:
-        sys.exit("terraform/README.md is stale: run tests/deployment/readme_tables.py --write")
+    for module in MODULES:
+        readme = module / "README.md"
+        text = readme.read_text()
+        fresh = with_table(readme, text, "inputs", inputs(module))
+        fresh = with_table(readme, fresh, "outputs", outputs(module))
+        if sys.argv[1:]:
+            readme.write_text(fresh)
+        elif fresh != text:
+            sys.exit(f"{readme} is stale: run tests/deployment/readme_tables.py --write")
 
 
 if __name__ == "__main__":

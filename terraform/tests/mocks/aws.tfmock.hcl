@@ -30,3 +30,21 @@ mock_resource "aws_sqs_queue" {
     url = "https://sqs.us-east-1.amazonaws.com/123456789012/aurora-connection-audit-failures"
   }
 }
+
+mock_resource "aws_kinesis_stream" {
+  defaults = {
+    arn = "arn:aws:kinesis:us-east-1:123456789012:stream/aurora-connection-audit"
+  }
+}
+
+mock_resource "aws_cloudwatch_log_destination" {
+  defaults = {
+    arn = "arn:aws:logs:us-east-1:123456789012:destination:aurora-connection-audit"
+  }
+}
+
+mock_resource "aws_dynamodb_table" {
+  defaults = {
+    arn = "arn:aws:dynamodb:us-east-1:123456789012:table/aurora-connection-audit-history"
+  }
+}
