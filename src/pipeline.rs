@@ -76,6 +76,10 @@ const MOST_TEXT: usize = 128 << 20;
 /// the retry queue, and from there in one message.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// A longer payload has no room in a message of the queue, which has 1 MiB for all that Lambda keeps
+/// of an invocation: it is tried as long as the invocation lasts.
+const MOST_QUEUED: usize = 1_000_000;
+
 /// The text of a batch is read in parts of this many bytes: their events need not be in memory
 /// together.
 const PART: usize = 1 << 20;
@@ -115,6 +119,10 @@ async fn direct(
     deadline: Instant,
 ) -> Result<Value, Error> {
     let batch = cloudwatch::decode(&data)?;
+    let deadline = match data.len() {
+        ..MOST_QUEUED => deadline.min(Instant::now() + PATIENCE),
+        _ => deadline,
+    };
     drop(data);
     let mut window = Window::default();
     match batch {
@@ -123,7 +131,6 @@ async fn direct(
     }
     let messages = compose(&mut window, &app.settings, memory);
     let mut summary = Summary::of_all(&window.clusters);
-    let deadline = deadline.min(Instant::now() + PATIENCE);
     let failed = post(app, memory, &messages, deadline, &mut summary).await;
     report(&app.settings, &window, &summary);
     match failed.into_iter().next() {
