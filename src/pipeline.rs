@@ -69,7 +69,7 @@ pub struct Message {
 
 /// So many bytes of text are read in one invocation: the rest of its records goes back to where it
 /// came from.
-const MOST_TEXT: usize = 128 << 20;
+const MOST_TEXT: usize = 64 << 20;
 
 /// So long does an invocation by CloudWatch Logs try to post. Each batch is an invocation: if all
 /// waited for a throttled Slack, they would cost money and be told no sooner. What failed goes to
