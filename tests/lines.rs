@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use aurora_connection_audit::postgres::event::{ConnectionEvent, Encryption};
+use aurora_connection_audit::postgres::event::{ConnectionEvent, Encryption, Standing};
 use aurora_connection_audit::postgres::{Announced, LogLinePrefix, read};
 use aurora_connection_audit::sessions;
 
@@ -38,7 +38,7 @@ fn check_joined(lines: &str, expected: &str) {
             facts(
                 &mut text,
                 &[
-                    ("method", connection.facts.auth_method),
+                    ("method", connection.facts.auth_method.as_deref()),
                     ("reason", connection.facts.reason.as_deref()),
                     ("detail", connection.detail.as_deref()),
                 ],
@@ -67,7 +67,7 @@ fn same(found: &[String], expected: &str) {
 fn render(event: &ConnectionEvent<'_>) -> String {
     let mut text = format!("{:?}", event.kind);
     names(&mut text, &event.facts.user, &event.facts.database);
-    if let Some(host) = event.facts.host {
+    if let Some(host) = &event.facts.host {
         write!(text, " {host}").unwrap();
     }
     if let Some(port) = event.facts.port {
@@ -79,29 +79,30 @@ fn render(event: &ConnectionEvent<'_>) -> String {
     if event.facts.replication {
         text.push_str(" replication");
     }
-    match event.facts.encryption {
+    match &event.facts.encryption {
         Encryption::Unknown => {}
         Encryption::Plain => text.push_str(" plain"),
         Encryption::Tls(tls) | Encryption::TlsAsLogged(tls) => {
-            write!(text, " {}/{}/{}", tls.protocol, tls.cipher, tls.bits).unwrap();
+            let bits = tls.bits.map_or("?".to_owned(), |bits| bits.to_string());
+            write!(text, " {}/{}/{bits}", tls.protocol, tls.cipher).unwrap();
         }
-        Encryption::Gss => text.push_str(" gss"),
+        Encryption::Gss | Encryption::GssAsLogged => text.push_str(" gss"),
     }
     facts(
         &mut text,
         &[
-            ("app", event.facts.application_name),
-            ("method", event.facts.auth_method),
+            ("app", event.facts.application_name.as_deref()),
+            ("method", event.facts.auth_method.as_deref()),
             ("identity", event.facts.identity.as_deref()),
             ("reason", event.facts.reason.as_deref()),
-            ("state", event.facts.sql_state),
+            ("state", event.facts.sql_state.as_deref()),
         ],
     );
     if let Some(time) = event.facts.session_time {
         write!(text, " after={time:?}").unwrap();
     }
-    if !event.announced {
-        text.push_str(" unannounced");
+    if event.standing != Standing::Certain {
+        write!(text, " {:?}", event.standing).unwrap();
     }
     text
 }

@@ -25,7 +25,7 @@ fn agrees_with_a_real_server_and_its_clients() {
     let (text, csv) = server.stop();
 
     let prefix = LogLinePrefix::compile(LOG_LINE_PREFIX).unwrap();
-    let reading = read(&text, &prefix, &mut Announced::default());
+    let reading = read(text.as_str(), &prefix, &mut Announced::default().text_of("log"));
     let outcome = truth::compare(&reading.events, truth::truth(&csv), LOG_LINE_PREFIX);
     println!(
         "{} lines, {} events in the CSV, {} missing, {} wrong, {} suspicious, not known: {:?}",
@@ -51,7 +51,7 @@ fn agrees_with_a_real_server_and_its_clients() {
     let attempts = |user: &str| -> Vec<(Outcome, u32)> {
         connections
             .iter()
-            .filter(|connection| connection.user.as_deref() == Some(user))
+            .filter(|connection| connection.facts.user.as_deref() == Some(user))
             .map(|connection| (connection.outcome, connection.attempts))
             .collect()
     };
@@ -82,11 +82,11 @@ fn agrees_with_a_real_server_and_its_clients() {
 fn agrees_with_clients(connections: &[Connection<'_>], told: &[Told]) {
     let names = |connection: &Connection<'_>| {
         let name = |name: &Option<std::borrow::Cow<'_, str>>| name.as_deref().map(str::to_owned);
-        (name(&connection.user), name(&connection.database))
+        (name(&connection.facts.user), name(&connection.facts.database))
     };
     let mut network: Vec<&Connection<'_>> = connections
         .iter()
-        .filter(|connection| connection.port.is_some())
+        .filter(|connection| connection.facts.port.is_some())
         .filter(|connection| matches!(connection.outcome, Outcome::Authorized | Outcome::Rejected))
         .collect();
     for told in told
@@ -99,7 +99,7 @@ fn agrees_with_clients(connections: &[Connection<'_>], told: &[Told]) {
             Outcome::Rejected
         };
         let at = network.iter().position(|connection| {
-            connection.outcome == expected && connection.port == Some(told.port)
+            connection.outcome == expected && connection.facts.port == Some(told.port)
         });
         let Some(at) = at else {
             // The same names twice at once are one entry, as of libpq's two attempts.
@@ -108,31 +108,32 @@ fn agrees_with_clients(connections: &[Connection<'_>], told: &[Told]) {
                 connection.attempts == 2
                     && user.as_ref() == Some(&told.user)
                     && database.as_ref() == Some(&told.database)
-                    && connection.reason == told.error.as_deref().map(Into::into)
+                    && connection.facts.reason == told.error.as_deref().map(Into::into)
             });
             assert!(twice && !told.got_in, "not found: {told:?}");
             continue;
         };
         let connection = network.remove(at);
-        assert!(connection.confirmed, "{connection:?}");
+        assert!(connection.confirmed(), "{connection:?}");
         let (user, database) = names(connection);
         assert!(
             user.is_none_or(|user| user == told.user),
             "{connection:?}, {told:?}"
         );
-        let database = database.filter(|_| !connection.replication);
+        let database = database.filter(|_| !connection.facts.replication);
         assert!(
             database.is_none_or(|database| database == told.database),
             "{connection:?}, {told:?}"
         );
         if expected == Outcome::Rejected {
-            assert_eq!(connection.reason.as_deref(), told.error.as_deref());
+            assert_eq!(connection.facts.reason.as_deref(), told.error.as_deref());
         }
     }
     let ours = ["app_user", "scram_user"];
     let others = network.iter().filter(|connection| {
         connection.outcome == Outcome::Authorized
             && !connection
+                .facts
                 .user
                 .as_deref()
                 .is_some_and(|user| ours.contains(&user))

@@ -14,10 +14,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use aurora_connection_audit::cloudwatch::{self, SubscriptionPayload};
+use aurora_connection_audit::cloudwatch;
 use aurora_connection_audit::postgres::{Announced, LogLinePrefix, read};
 
-use support::{Counts, PREFIX, corpus, payload};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use support::{Counts, PREFIX, corpus, gzip};
 
 const LINES: usize = 1000;
 
@@ -27,17 +29,20 @@ fn main() {
     let rounds = arguments.next().and_then(|rounds| rounds.parse().ok());
     let prefix = LogLinePrefix::compile(PREFIX).unwrap();
     let log = corpus(LINES);
-    let payload = payload(log.text.lines());
+    let payload = STANDARD.encode(gzip(log.text.lines()));
     for _ in 0..rounds.unwrap_or(0) {
         let counts = match what.as_str() {
-            "parse" => Counts::of(&read(&log.text, &prefix, &mut Announced::default()).events),
+            "parse" => read_counts(&log.text, &prefix),
             "payload" => {
-                let payload: SubscriptionPayload = serde_json::from_str(&payload).unwrap();
                 let batch = cloudwatch::decode(&payload).unwrap().unwrap();
-                Counts::of(&read(&batch.text, &prefix, &mut Announced::default()).events)
+                read_counts(&batch.text, &prefix)
             }
             other => panic!("`{other}` is neither `parse` nor `payload`"),
         };
         assert_eq!(counts, log.truth);
     }
+}
+
+fn read_counts(text: &str, prefix: &LogLinePrefix) -> Counts {
+    Counts::of(&read(text, prefix, &mut Announced::default().text_of("log")).events)
 }

@@ -3,9 +3,10 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use aurora_connection_audit::cloudwatch::{self, SubscriptionPayload};
 use aurora_connection_audit::config::Settings;
-use aurora_connection_audit::pipeline::{Memory, messages};
+use aurora_connection_audit::memory::Memory;
+use aurora_connection_audit::pipeline::{Window, compose, read};
+use aurora_connection_audit::source::{self, Invocation, Record};
 use criterion::{BenchmarkId, Criterion};
 
 use crate::support::{corpus, payload};
@@ -17,7 +18,7 @@ pub(crate) fn all(criterion: &mut Criterion) {
         .sample_size(10);
     let mut bench = |by: &str, size: usize, payload: &str, settings: &Settings| {
         group.bench_function(BenchmarkId::new(by, size), |b| {
-            b.iter(|| black_box(told(black_box(payload.as_bytes()), settings)));
+            b.iter(|| black_box(told(black_box(payload), settings)));
         });
     };
     for events in [1, 10, 100, 1000, 10_000] {
@@ -41,10 +42,17 @@ pub(crate) fn all(criterion: &mut Criterion) {
     }
 }
 
-fn told(payload: &[u8], settings: &Settings) -> usize {
-    let payload: SubscriptionPayload = serde_json::from_slice(payload).unwrap();
-    let batch = cloudwatch::decode(&payload).unwrap().unwrap();
-    messages(settings, &batch, &mut Memory::default()).0.len()
+fn told(payload: &str, settings: &Settings) -> usize {
+    let Ok(Invocation::Direct(data)) = source::read(payload) else {
+        panic!("no payload of CloudWatch Logs");
+    };
+    let record = Record {
+        id: String::new(),
+        data: Ok(data),
+    };
+    let mut memory = Memory::default();
+    let mut window = read(Window::default(), &[record], settings, &mut memory);
+    compose(&mut window, settings, &memory).len()
 }
 
 /// A line of so many bytes that reports no connection.

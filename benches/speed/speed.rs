@@ -18,8 +18,9 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::Duration;
 
-use aurora_connection_audit::cloudwatch::{self, SubscriptionPayload};
+use aurora_connection_audit::cloudwatch;
 use aurora_connection_audit::postgres::{Announced, LogLinePrefix, read};
+use aurora_connection_audit::source::{self, Invocation};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use flate2::{Decompress, FlushDecompress};
 
@@ -31,12 +32,14 @@ const LINES: usize = 10_000;
 const FEW_LINES: usize = 300;
 
 fn ours(text: &str, prefix: &LogLinePrefix) -> Counts {
-    Counts::of(&read(text, prefix, &mut Announced::default()).events)
+    Counts::of(&read(text, prefix, &mut Announced::default().text_of("log")).events)
 }
 
-fn ours_of_payload(payload: &[u8], prefix: &LogLinePrefix) -> Counts {
-    let payload: SubscriptionPayload = serde_json::from_slice(payload).unwrap();
-    let batch = cloudwatch::decode(&payload).unwrap().unwrap();
+fn ours_of_payload(payload: &str, prefix: &LogLinePrefix) -> Counts {
+    let Ok(Invocation::Direct(data)) = source::read(payload) else {
+        panic!("no payload of CloudWatch Logs");
+    };
+    let batch = cloudwatch::decode(&data).unwrap().unwrap();
     ours(&batch.text, prefix)
 }
 
@@ -90,7 +93,7 @@ fn payloads(criterion: &mut Criterion) {
     check(
         "ours, payload",
         &log,
-        ours_of_payload(payload.as_bytes(), &prefix),
+        ours_of_payload(&payload, &prefix),
     );
     tell(
         "LogsEvent and regex",
@@ -101,7 +104,7 @@ fn payloads(criterion: &mut Criterion) {
     let mut json = Vec::with_capacity(4 << 20);
     let mut group = criterion.benchmark_group("payload");
     group.bench_function("ours", |b| {
-        b.iter(|| ours_of_payload(black_box(payload.as_bytes()), &prefix));
+        b.iter(|| ours_of_payload(black_box(&payload), &prefix));
     });
     group.bench_function("inflate", |b| {
         b.iter(|| inflate(black_box(&gzip), &mut json));

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use aurora_connection_audit::postgres::connection::{ConnectionEvent, Kind};
+use aurora_connection_audit::postgres::event::{ConnectionEvent, Kind, Standing};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
@@ -34,7 +34,10 @@ impl Counts {
             match event.kind {
                 Kind::Received => counts.received += 1,
                 Kind::Authenticated => counts.authenticated += 1,
-                Kind::Authorized if event.host == Some(FORGED) => counts.forged += 1,
+                Kind::Authorized if event.facts.host.as_deref() == Some(FORGED) => {
+                    // What a client writes may be told, but as no certain line.
+                    counts.forged += usize::from(event.standing != Standing::Claimed);
+                }
                 Kind::Authorized => counts.authorized += 1,
                 Kind::Rejected => counts.rejected += 1,
                 Kind::Disconnected => counts.disconnected += 1,

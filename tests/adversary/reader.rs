@@ -109,7 +109,7 @@ pub(crate) fn tell(
             joined.add(event);
         }
     }
-    telling.told = joined.connections.into_iter().map(told).collect();
+    telling.told = joined.take_all().into_iter().map(told).collect();
     telling
 }
 
