@@ -91,7 +91,8 @@ struct Progress<'a> {
     received: Option<usize>,
     /// What is known before it has an entry, and how well.
     facts: Option<(Standing, Box<Facts<'a>>)>,
-    explanation: Option<Cow<'a, str>>,
+    /// What PAM answered, and how certain that is.
+    explanation: Option<(Standing, Cow<'a, str>)>,
     /// Its entry in the list, once it is in there.
     entry: Option<usize>,
     /// What the entry was before a FATAL: a `disconnection` may bring it back.
@@ -134,8 +135,12 @@ impl<'a> Sessions<'a> {
             Kind::Received | Kind::Authenticated => {}
             Kind::Explanation => {
                 let last = self.connections.last_mut();
+                let is_of_pam = event.facts.auth_method.is_some();
                 let is_of_last = |last: &&mut Connection<'_>| {
-                    last.outcome == Outcome::Rejected && last.facts.host == event.facts.host
+                    last.outcome == Outcome::Rejected
+                        && !is_of_pam
+                        && last.standing <= event.standing
+                        && last.facts.host == event.facts.host
                 };
                 if let Some(last) = last.filter(is_of_last) {
                     last.detail = event.facts.reason.and_then(detail);
@@ -172,7 +177,10 @@ impl<'a> Sessions<'a> {
         let mut entry = connection(event);
         entry.facts = self.known(progress, entry.standing, entry.facts);
         if entry.outcome == Outcome::Rejected {
-            entry.detail = progress.explanation.take();
+            let explanation = progress.explanation.take();
+            entry.detail = explanation
+                .filter(|(standing, _)| *standing >= entry.standing.min(Standing::OfItsBackend))
+                .map(|(_, text)| text);
         }
         let first = self.retried(&entry, progress.received);
         if let Some(first) = first {
@@ -229,6 +237,7 @@ impl<'a> Sessions<'a> {
     /// Why the client is turned away: told before the refusal by PAM, behind it by DETAIL. Words that
     /// may not be PostgreSQL's do not explain what is certain.
     fn explain(&mut self, progress: &mut Progress<'a>, event: ConnectionEvent<'a>) {
+        let is_of_pam = event.facts.auth_method.is_some();
         let text = event.facts.reason.and_then(detail);
         let entry = progress.entry.and_then(|at| self.connections.get_mut(at));
         match entry {
@@ -238,7 +247,8 @@ impl<'a> Sessions<'a> {
                 }
             }
             Some(_) => {}
-            None => progress.explanation = text,
+            None if is_of_pam => progress.explanation = text.map(|text| (event.standing, text)),
+            None => {}
         }
     }
 

@@ -128,6 +128,15 @@ pub fn read<'a>(
     reader.reading
 }
 
+/// The reading of a record that is left.
+struct Choice<'a> {
+    judgement: Judgement<'a>,
+    /// Is it the only one, or what all of them share?
+    is_only: bool,
+    /// The readings that it was chosen among.
+    others: Vec<Judgement<'a>>,
+}
+
 struct Reader<'a, 'r, 'm> {
     text: &'a str,
     behind: Behind,
@@ -146,8 +155,10 @@ struct Reader<'a, 'r, 'm> {
     rest_until: usize,
     reading: Reading<'a>,
     unsettled: Option<Unsettled<'a>>,
-    /// The prefix of the record before.
-    last: Option<PrefixFields<'a>>,
+    /// The record before, if it has one reading only.
+    last: Option<LogLine<'a>>,
+    /// Was it a refusal, which has been told?
+    is_last_refused: bool,
     /// Is all that can be wrong with the record that it may be the rest of another?
     is_cut_only: bool,
     /// Where a line ends that a session has written.
@@ -194,6 +205,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             },
             unsettled: None,
             last: None,
+            is_last_refused: false,
             is_cut_only: false,
             forged_end: None,
             last_time: ("", None),
@@ -241,7 +253,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         let readings = self.prefix.readings(self.text, at, &head, self.widest);
         let mut next = readings.iter();
         readings.names_end >= self.text.len()
-            || next.any(|next| matches!(next.severity, Severity::FromSql | Severity::Detail))
+            || next.any(|next| next.severity.is_from_sql() || next.severity == Severity::Detail)
     }
 
     fn may_end(&self, line: &LogLine<'a>, name: Name) -> bool {
@@ -282,13 +294,14 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         if self.needs_more(names_end) {
             return false;
         }
-        let Some((judgement, is_only)) = self.judge(&readings) else {
+        let Some(choice) = self.judge(&readings) else {
             let is_rest = self.at < self.rest_until.max(self.doubt) && self.rest_of_record();
             if !is_rest {
                 self.unread(names_end);
             }
             return true;
         };
+        let (judgement, is_only) = (choice.judgement, choice.is_only);
         if self.needs_more(judgement.end) {
             return false;
         }
@@ -302,12 +315,19 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         let (start, end) = (self.at, judgement.end);
         self.reading.counts.records += 1;
         self.reading.counts.continuations += self.feeds(judgement.line.message, end);
-        self.last = Some(judgement.line.prefix);
+        self.last = Some(judgement.line).filter(|_| is_only);
         if start < self.rest_until.max(self.doubt) {
             self.claim_rest(&judgement);
         }
         self.is_cut_only = is_only && is_whole && self.doubt == judgement.line.message;
+        let told = self.reading.events.len();
         self.note(judgement, standing);
+        self.is_last_refused = self
+            .reading
+            .events
+            .get(told)
+            .is_some_and(|event| event.kind == Kind::Rejected);
+        self.claim_others(choice.others);
         self.at = (end + 1).max(start + 1);
         true
     }
@@ -319,7 +339,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
 
     /// The reading of a record that its message, earlier lines of its backend and the text behind it
     /// leave, and whether it is the only one, or says what all of them share.
-    fn judge(&mut self, readings: &Readings<'a>) -> Option<(Judgement<'a>, bool)> {
+    fn judge(&mut self, readings: &Readings<'a>) -> Option<Choice<'a>> {
         let mut possible = readings
             .iter()
             .filter(|line| line.prefix.fit_together())
@@ -328,7 +348,11 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         let first = possible.next()?;
         let mut others: Vec<_> = possible.collect();
         if others.is_empty() {
-            return Some((first, true));
+            return Some(Choice {
+                judgement: first,
+                is_only: true,
+                others,
+            });
         }
         others.push(first);
         self.choose(others, readings.names_end)
@@ -345,17 +369,19 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
 
     /// Of several possible readings: what the same text proves of the backend decides, then what
     /// stands before and behind the record.
-    fn choose(
-        &mut self,
-        mut possible: Vec<Judgement<'a>>,
-        names_end: usize,
-    ) -> Option<(Judgement<'a>, bool)> {
+    fn choose(&mut self, mut possible: Vec<Judgement<'a>>, names_end: usize) -> Option<Choice<'a>> {
         if self.behind != Behind::Unknown {
             keep_if_any(&mut possible, |judgement| {
                 let backend = self.evidence.backend(&judgement.line.prefix);
                 self.evidence.is_known_here(backend)
             });
         }
+        if self.behind != Behind::Unknown && self.last.is_some() {
+            keep_if_any(&mut possible, |judgement| {
+                judgement.line.severity.place() == 0 || self.goes_with_last(judgement)
+            });
+        }
+        let all = possible.clone();
         keep_if_any(&mut possible, |judgement| self.goes_with_last(judgement));
         keep_if_any(&mut possible, |judgement| self.is_of_sql(judgement));
         keep_if_any(&mut possible, |judgement| {
@@ -372,13 +398,18 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         let shortest = possible.iter().map(|one| one.end).min()?;
         if possible.iter().all(|one| one.end == shortest) {
             keep_if_any(&mut possible, |judgement| self.explains_last(judgement));
-            return verdict::of(possible);
+            let (judgement, is_only) = verdict::of(possible)?;
+            return Some(Choice {
+                judgement,
+                is_only,
+                others: all,
+            });
         }
         let latest = possible.iter().map(|one| one.line.message).max()?;
         let is_head_certain = self.at >= self.doubt;
         self.doubt = self.doubt.max(latest);
-        let all = possible.iter().map(|one| one.line.prefix);
-        let prefix = all.reduce(verdict::shared_prefix)?;
+        let prefixes = possible.iter().map(|one| one.line.prefix);
+        let prefix = prefixes.reduce(verdict::shared_prefix)?;
         let (chosen, leaves_out) = verdict::of_different_lengths(possible)?;
         if leaves_out {
             let standing = match is_head_certain {
@@ -387,7 +418,11 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             };
             self.suspect(&prefix, self.at, standing);
         }
-        Some((chosen, false))
+        Some(Choice {
+            judgement: chosen,
+            is_only: false,
+            others: all,
+        })
     }
 
     /// Is the record the DETAIL of the refusal before it?
@@ -397,7 +432,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
     }
 
     fn is_of_last_refusal(&self, prefix: &PrefixFields<'_>) -> bool {
-        self.reading.events.last().is_some_and(|last| {
+        let last = self.reading.events.last().filter(|_| self.is_last_refused);
+        last.is_some_and(|last| {
             last.kind == Kind::Rejected
                 && last.facts.backend_pid == prefix.backend_pid
                 && last.facts.host.as_deref() == prefix.host
@@ -405,18 +441,18 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         })
     }
 
-    /// Does the record say where in SQL the one before it was written?
+    /// Is the record part of the report that the one before it is part of?
     fn goes_with_last(&self, judgement: &Judgement<'a>) -> bool {
-        let is_explained = |last: &PrefixFields<'_>| {
-            let prefix = &judgement.line.prefix;
-            !last.names_nobody()
-                && is_same_backend(last, prefix)
-                && (last.user, last.database) == (prefix.user, prefix.database)
+        let place = judgement.line.severity.place();
+        let is_of_report = |last: &LogLine<'_>| {
+            let is_behind = match judgement.line.severity {
+                // QUERY and CONTEXT, LOCATION and BACKTRACE.
+                Severity::Context | Severity::Location => last.severity.place() <= place,
+                _ => last.severity.place() < place,
+            };
+            is_behind && last.prefix.is_of_report(&judgement.line.prefix)
         };
-        matches!(
-            judgement.line.severity,
-            Severity::FromSql | Severity::Location | Severity::Detail
-        ) && self.last.as_ref().is_some_and(is_explained)
+        place > 0 && self.last.as_ref().is_some_and(is_of_report)
     }
 
     /// Is the next record not there, or not whole?
@@ -441,11 +477,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         let readings = self.prefix.readings(self.text, at, &head, self.widest);
         let (mine, mut next) = (&judgement.line.prefix, readings.iter());
         next.any(|next| {
-            let is_from_sql = matches!(next.severity, Severity::FromSql | Severity::Detail);
-            let next = &next.prefix;
-            is_from_sql
-                && is_same_backend(mine, next)
-                && (mine.user, mine.database) == (next.user, next.database)
+            let is_part = next.severity.is_from_sql() || next.severity == Severity::Detail;
+            is_part && mine.is_of_report(&next.prefix)
         })
     }
 
@@ -539,6 +572,35 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         }
     }
 
+    /// Tells what else a record may say, where that is of another kind than what has been told of it.
+    fn claim_others(&mut self, others: Vec<Judgement<'a>>) {
+        let mut told: Vec<Kind> = Vec::new();
+        let of_record = self.reading.events.iter().rev();
+        told.extend(
+            of_record
+                .take_while(|event| event.offset == self.at)
+                .map(|event| event.kind),
+        );
+        if let Some(held) = &self.unsettled {
+            told.push(held.event.kind);
+        }
+        for other in others {
+            let Said::Event(report) = other.said else {
+                continue;
+            };
+            let is_told = matches!(
+                report.kind,
+                Kind::Rejected | Kind::Authorized | Kind::Disconnected | Kind::Probed
+            );
+            if is_told && !told.contains(&report.kind) {
+                told.push(report.kind);
+                let mut event = self.event(report, &other.line.prefix, Standing::Claimed);
+                event.backend = event.backend.filter(|_| event.kind == Kind::Rejected);
+                self.push(event);
+            }
+        }
+    }
+
     /// A line that begins as a record does and cannot be read as one.
     fn unread(&mut self, names_end: usize) {
         let is_whole = names_end < self.text.len();
@@ -573,7 +635,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
 
     fn note_event(&mut self, report: Report<'a>, line: &LogLine<'a>, standing: Standing) {
         let prefix = &line.prefix;
-        let backend = self.evidence.backend(prefix);
+        let backend = self.backend(prefix);
         let (kind, named) = (report.kind, report.named);
         let principal = report.principal;
         let before = self.evidence.seen(backend);
@@ -603,7 +665,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                 }
                 self.tell_identity(&mut event, principal, backend);
                 let is_proven = self.evidence.is_starting_here(backend);
-                let is_second = self.evidence.is_received_here(backend)
+                let is_second = self.behind != Behind::Unknown
+                    && self.evidence.is_received_here(backend)
                     && self.evidence.is_authorized_here(backend);
                 if standing > Standing::Claimed {
                     self.evidence.authorized(backend);
@@ -634,7 +697,9 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                 }
             }
             Kind::Rejected => self.reject(event, prefix, named, backend),
-            Kind::Explanation | Kind::Probed | Kind::Suspicious => self.push(event),
+            // A session has names.
+            Kind::Probed => self.await_next(event, prefix, prefix.user.is_some(), before),
+            Kind::Explanation | Kind::Suspicious => self.push(event),
         }
     }
 
@@ -652,9 +717,18 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             kind: report.kind,
             offset: self.at,
             standing,
-            backend: self.evidence.backend(prefix),
+            backend: self.backend(prefix),
             facts,
         }
+    }
+
+    /// Behind a filter, a process id or a port may belong to another client by now: its
+    /// `connection received` may be held back.
+    fn backend(&self, prefix: &PrefixFields<'a>) -> Option<Backend> {
+        let has_port = prefix.remote.is_some_and(|remote| remote.ends_with(')'));
+        let is_certain = has_port && prefix.backend_pid.is_some();
+        let backend = self.evidence.backend(prefix);
+        backend.filter(|_| is_certain || self.behind != Behind::Unknown)
     }
 
     /// Does the line stand right behind one that a session has written, and name a client that this
@@ -704,11 +778,15 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         named: Named,
         backend: Option<Backend>,
     ) {
-        let tells_client = prefix.remote.is_some() || prefix.user.is_some();
-        if named == Named::Nobody && !tells_client && !self.evidence.is_announced(backend) {
-            return;
-        }
         let reason = event.facts.reason.as_deref().unwrap_or_default();
+        let tells_client = self.prefix.has_remote() || self.prefix.has_names();
+        if named == Named::Nobody && !tells_client && !self.evidence.is_announced(backend) {
+            // The server's own processes end with a FATAL, too.
+            if !message::is_of_startup(named, reason) {
+                return;
+            }
+            event.standing = Standing::Claimed;
+        }
         if self.evidence.is_authorized(backend) && !message::is_of_startup(named, reason) {
             // Its session may have been established: a `disconnection` would tell.
             event.standing = event.standing.min(Standing::OfItsBackend);
@@ -790,8 +868,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
 
     /// A DETAIL belongs to the refusal right before it.
     fn explain(&mut self, text: &'a str, prefix: &PrefixFields<'a>, standing: Standing) {
-        let is_first = self.reading.counts.records == 1;
-        if is_first || self.is_of_last_refusal(prefix) {
+        let is_behind_filter = self.behind == Behind::Unknown && self.reading.counts.records == 1;
+        if is_behind_filter && self.backend(prefix).is_some() || self.is_of_last_refusal(prefix) {
             let mut report = message::of_session(Kind::Explanation, prefix);
             report.facts.reason = Some(Cow::Borrowed(text));
             let event = self.event(report, prefix, standing);

@@ -89,6 +89,7 @@ fn shared<'a>(first: Judgement<'a>, other: Judgement<'a>) -> Judgement<'a> {
     let said = match (first.said, other.said) {
         (Said::Event(first), Said::Event(other)) => Said::Event(shared_report(first, other)),
         (first, other) if first == other => first,
+        (Said::FromSql | Said::Detail(_), Said::FromSql | Said::Detail(_)) => Said::FromSql,
         _ => Said::Nothing,
     };
     Judgement {
