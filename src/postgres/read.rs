@@ -157,6 +157,8 @@ struct Reader<'a, 'r, 'm> {
     unsettled: Option<Unsettled<'a>>,
     /// The record before, if it has one reading only.
     last: Option<LogLine<'a>>,
+    /// Can it be nothing else?
+    is_last_certain: bool,
     /// Was it a refusal, which has been told?
     is_last_refused: bool,
     /// Is all that can be wrong with the record that it may be the rest of another?
@@ -205,6 +207,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             },
             unsettled: None,
             last: None,
+            is_last_certain: false,
             is_last_refused: false,
             is_cut_only: false,
             forged_end: None,
@@ -316,6 +319,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         self.reading.counts.records += 1;
         self.reading.counts.continuations += self.feeds(judgement.line.message, end);
         self.last = Some(judgement.line).filter(|_| is_only);
+        self.is_last_certain = standing == Standing::Certain && choice.others.is_empty();
         if start < self.rest_until.max(self.doubt) {
             self.claim_rest(&judgement);
         }
@@ -376,7 +380,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                 self.evidence.is_known_here(backend)
             });
         }
-        if self.behind != Behind::Unknown && self.last.is_some() {
+        if self.behind != Behind::Unknown && self.is_last_certain {
             keep_if_any(&mut possible, |judgement| {
                 judgement.line.severity.place() == 0 || self.goes_with_last(judgement)
             });
@@ -696,7 +700,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                     self.push(event);
                 }
             }
-            Kind::Rejected => self.reject(event, prefix, named, backend),
+            Kind::Rejected => self.reject(event, named, backend),
             // A session has names.
             Kind::Probed => self.await_next(event, prefix, prefix.user.is_some(), before),
             Kind::Explanation | Kind::Suspicious => self.push(event),
@@ -771,13 +775,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         }
     }
 
-    fn reject(
-        &mut self,
-        mut event: ConnectionEvent<'a>,
-        prefix: &PrefixFields<'a>,
-        named: Named,
-        backend: Option<Backend>,
-    ) {
+    fn reject(&mut self, mut event: ConnectionEvent<'a>, named: Named, backend: Option<Backend>) {
         let reason = event.facts.reason.as_deref().unwrap_or_default();
         let tells_client = self.prefix.has_remote() || self.prefix.has_names();
         if named == Named::Nobody && !tells_client && !self.evidence.is_announced(backend) {
