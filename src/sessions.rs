@@ -203,9 +203,14 @@ impl<'a> Sessions<'a> {
         let mut refused = connection(event);
         let entry = progress.entry.and_then(|at| self.connections.get_mut(at));
         if refused.standing == Standing::Claimed {
-            if let Some(entry) = entry {
+            if let Some(entry) = entry.filter(|entry| entry.outcome == Outcome::Authorized) {
                 entry.standing = entry.standing.min(Standing::OfItsBackend);
             }
+            self.connections.push(refused);
+            return;
+        }
+        if entry.is_some_and(|entry| entry.standing == Standing::Claimed) {
+            progress.entry = Some(self.connections.len());
             self.connections.push(refused);
             return;
         }
@@ -222,6 +227,7 @@ impl<'a> Sessions<'a> {
         let mut ended = connection(event);
         ended.facts = self.known(progress, ended.standing, ended.facts);
         let entry = progress.entry.and_then(|at| self.connections.get_mut(at));
+        let entry = entry.filter(|entry| entry.standing > Standing::Claimed);
         match (entry, progress.let_in.take()) {
             (Some(entry), Some(let_in)) if entry.outcome == Outcome::Rejected => *entry = *let_in,
             (Some(entry), None) if entry.outcome == Outcome::Rejected => {

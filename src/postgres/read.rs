@@ -5,7 +5,9 @@
 //! the only thing that names can obscure: so every reading of it is found and judged.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::cmp::Reverse;
+use std::rc::Rc;
 
 use memchr::{memchr, memchr_iter};
 use time::OffsetDateTime;
@@ -153,6 +155,8 @@ struct Reader<'a, 'r, 'm> {
     sql_doubt: usize,
     /// A line that begins before this offset may be the rest of a record.
     rest_until: usize,
+    /// The readings of the record that begins at some place.
+    ahead: RefCell<Option<(usize, Rc<Readings<'a>>)>>,
     reading: Reading<'a>,
     unsettled: Option<Unsettled<'a>>,
     /// The record before, if it has one reading only.
@@ -201,6 +205,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             doubt: 0,
             sql_doubt: 0,
             rest_until: 0,
+            ahead: RefCell::new(None),
             reading: Reading {
                 events,
                 ..Reading::default()
@@ -371,48 +376,70 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         }
     }
 
-    /// Of several possible readings: what the same text proves of the backend decides, then what
-    /// stands before and behind the record.
+    /// Of several possible readings: those that PostgreSQL can have written there; of these, those that
+    /// go best with what stands before and behind.
     fn choose(&mut self, mut possible: Vec<Judgement<'a>>, names_end: usize) -> Option<Choice<'a>> {
+        self.rule_out(&mut possible, names_end);
+        let all = possible.clone();
+        self.prefer(&mut possible);
+        let (judgement, agree) = if has_one_end(&all) {
+            keep_if_any(&mut possible, |judgement| self.explains_last(judgement));
+            verdict::of(possible)?
+        } else {
+            (self.choose_length(possible, &all)?, false)
+        };
+        let is_only = agree
+            && all
+                .iter()
+                .all(|one| verdict::agrees(&one.said, &judgement.said));
+        Some(Choice {
+            judgement,
+            is_only,
+            others: all,
+        })
+    }
+
+    /// Leaves out what PostgreSQL does not write in such a place.
+    fn rule_out(&self, possible: &mut Vec<Judgement<'a>>, names_end: usize) {
+        if self.behind != Behind::Unknown && self.is_last_certain {
+            keep_if_any(possible, |judgement| {
+                judgement.line.severity.place() == 0 || self.goes_with_last(judgement)
+            });
+        }
+        keep_if_any(possible, |judgement| {
+            judgement.said != Said::Contradiction
+                || self.is_of_sql(judgement)
+                || self.is_last(judgement)
+        });
+        if !has_one_end(possible) {
+            keep_if_any(possible, |judgement| {
+                self.goes_on_behind(judgement.end, names_end)
+            });
+        }
+    }
+
+    /// Keeps what is more likely, for what is seen before and behind.
+    fn prefer(&self, possible: &mut Vec<Judgement<'a>>) {
         if self.behind != Behind::Unknown {
-            keep_if_any(&mut possible, |judgement| {
+            keep_if_any(possible, |judgement| {
                 let backend = self.evidence.backend(&judgement.line.prefix);
                 self.evidence.is_known_here(backend)
             });
         }
-        if self.behind != Behind::Unknown && self.is_last_certain {
-            keep_if_any(&mut possible, |judgement| {
-                judgement.line.severity.place() == 0 || self.goes_with_last(judgement)
-            });
-        }
-        let all = possible.clone();
-        keep_if_any(&mut possible, |judgement| self.goes_with_last(judgement));
-        keep_if_any(&mut possible, |judgement| self.is_of_sql(judgement));
-        keep_if_any(&mut possible, |judgement| {
-            judgement.said != Said::Contradiction || self.is_last(judgement)
-        });
-        if possible
-            .iter()
-            .any(|one| Some(one.end) != possible.first().map(|one| one.end))
-        {
-            keep_if_any(&mut possible, |judgement| {
-                self.goes_on_behind(judgement.end, names_end)
-            });
-        }
-        let shortest = possible.iter().map(|one| one.end).min()?;
-        if possible.iter().all(|one| one.end == shortest) {
-            keep_if_any(&mut possible, |judgement| self.explains_last(judgement));
-            let (judgement, is_only) = verdict::of(possible)?;
-            return Some(Choice {
-                judgement,
-                is_only,
-                others: all,
-            });
-        }
-        let latest = possible.iter().map(|one| one.line.message).max()?;
+        keep_if_any(possible, |judgement| self.goes_with_last(judgement));
+        keep_if_any(possible, |judgement| self.is_of_sql(judgement));
+    }
+
+    /// Of readings that end in different places, and of which nothing is certain.
+    fn choose_length(
+        &mut self,
+        possible: Vec<Judgement<'a>>,
+        all: &[Judgement<'a>],
+    ) -> Option<Judgement<'a>> {
+        let latest = all.iter().map(|one| one.line.message).max()?;
         let is_head_certain = self.at >= self.doubt;
         self.doubt = self.doubt.max(latest);
-        let prefixes = possible.iter().map(|one| one.line.prefix);
+        let prefixes = all.iter().map(|one| one.line.prefix);
         let prefix = prefixes.reduce(verdict::shared_prefix)?;
         let (chosen, leaves_out) = verdict::of_different_lengths(possible)?;
         if leaves_out {
@@ -422,11 +449,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             };
             self.suspect(&prefix, self.at, standing);
         }
-        Some(Choice {
-            judgement: chosen,
-            is_only: false,
-            others: all,
-        })
+        Some(chosen)
     }
 
     /// Is the record the DETAIL of the refusal before it?
@@ -463,10 +486,9 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
     fn is_last(&self, judgement: &Judgement<'a>) -> bool {
         let at = judgement.end + 1;
         let behind = self.text.get(at..).unwrap_or_default();
-        let is_open = self.prefix.head(behind).is_some_and(|head| {
-            let readings = self.prefix.readings(self.text, at, &head, self.widest);
-            readings.names_end >= self.text.len()
-        });
+        let is_open = self
+            .readings_at(at)
+            .is_some_and(|readings| readings.names_end >= self.text.len());
         behind.is_empty() || is_open
     }
 
@@ -475,10 +497,9 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         let is_report = matches!(judgement.line.severity, Severity::Log | Severity::Other);
         let at = judgement.end + 1;
         let behind = self.text.get(at..).filter(|_| is_report);
-        let Some(head) = behind.and_then(|rest| self.prefix.head(rest)) else {
+        let Some(readings) = behind.and_then(|_| self.readings_at(at)) else {
             return false;
         };
-        let readings = self.prefix.readings(self.text, at, &head, self.widest);
         let (mine, mut next) = (&judgement.line.prefix, readings.iter());
         next.any(|next| {
             let is_part = next.severity.is_from_sql() || next.severity == Severity::Detail;
@@ -488,24 +509,44 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
 
     /// Can PostgreSQL have written what stands behind a record that ends at `end`, as far as `until`?
     fn goes_on_behind(&self, end: usize, until: usize) -> bool {
-        let at = end + 1;
-        if at >= until.min(self.text.len()) {
-            return true;
+        let (mut ends, mut seen) = (vec![end], vec![end]);
+        while let Some(end) = ends.pop() {
+            let at = end + 1;
+            if at >= until.min(self.text.len()) {
+                return true;
+            }
+            let Some(readings) = self.readings_at(at) else {
+                if self.rest_at(at, false).is_none() {
+                    return true;
+                }
+                continue;
+            };
+            if readings.names_end >= self.text.len() {
+                return true;
+            }
+            for line in readings.iter().filter(|line| line.prefix.fit_together()) {
+                let end = self.record_end(line.message);
+                if !seen.contains(&end) && self.judgement(line).is_possible() {
+                    seen.push(end);
+                    ends.push(end);
+                }
+            }
         }
-        let Some(head) = self.text.get(at..).and_then(|rest| self.prefix.head(rest)) else {
-            return self.rest_at(at, false).is_none();
-        };
-        let readings = self.prefix.readings(self.text, at, &head, self.widest);
-        let mut ends: Vec<usize> = readings
-            .iter()
-            .filter(|line| line.prefix.fit_together())
-            .map(|line| self.judgement(line))
-            .filter(Judgement::is_possible)
-            .map(|judgement| judgement.end)
-            .collect();
-        ends.dedup();
-        readings.names_end >= self.text.len()
-            || ends.into_iter().any(|end| self.goes_on_behind(end, until))
+        false
+    }
+
+    /// Every reading of the record at `at`, if one begins there. The last is remembered: the record is
+    /// read for what it says of the one before, and then for itself.
+    fn readings_at(&self, at: usize) -> Option<Rc<Readings<'a>>> {
+        let mut ahead = self.ahead.borrow_mut();
+        match &*ahead {
+            Some((place, readings)) if *place == at => return Some(Rc::clone(readings)),
+            _ => {}
+        }
+        let head = self.prefix.head(self.text.get(at..)?)?;
+        let readings = Rc::new(self.prefix.readings(self.text, at, &head, self.widest));
+        *ahead = Some((at, Rc::clone(&readings)));
+        Some(readings)
     }
 
     /// The rest of a record at `at`, if the line there begins inside one of the record's names: of
@@ -578,15 +619,16 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
 
     /// Tells what else a record may say, where that is of another kind than what has been told of it.
     fn claim_others(&mut self, others: Vec<Judgement<'a>>) {
-        let mut told: Vec<Kind> = Vec::new();
+        const MOST: usize = 8;
+        let mut told: Vec<(Kind, Option<Backend>)> = Vec::new();
         let of_record = self.reading.events.iter().rev();
         told.extend(
             of_record
                 .take_while(|event| event.offset == self.at)
-                .map(|event| event.kind),
+                .map(|event| (event.kind, event.backend)),
         );
         if let Some(held) = &self.unsettled {
-            told.push(held.event.kind);
+            told.push((held.event.kind, held.event.backend));
         }
         for other in others {
             let Said::Event(report) = other.said else {
@@ -596,8 +638,9 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                 report.kind,
                 Kind::Rejected | Kind::Authorized | Kind::Disconnected | Kind::Probed
             );
-            if is_told && !told.contains(&report.kind) {
-                told.push(report.kind);
+            let one = (report.kind, self.backend(&other.line.prefix));
+            if is_told && told.len() < MOST && !told.contains(&one) {
+                told.push(one);
                 let mut event = self.event(report, &other.line.prefix, Standing::Claimed);
                 event.backend = event.backend.filter(|_| event.kind == Kind::Rejected);
                 self.push(event);
@@ -929,9 +972,20 @@ fn without_tabs_in(text: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 fn keep_if_any<T>(all: &mut Vec<T>, is_kept: impl Fn(&T) -> bool) {
-    if all.iter().any(&is_kept) {
-        all.retain(is_kept);
+    if all.len() < 2 {
+        return;
     }
+    let kept: Vec<bool> = all.iter().map(is_kept).collect();
+    if kept.contains(&true) {
+        let mut kept = kept.into_iter();
+        all.retain(|_| kept.next() == Some(true));
+    }
+}
+
+/// Do all readings end in the same place?
+fn has_one_end(readings: &[Judgement<'_>]) -> bool {
+    let first = readings.first().map(|one| one.end);
+    readings.iter().all(|one| Some(one.end) == first)
 }
 
 fn is_same_backend(one: &PrefixFields<'_>, other: &PrefixFields<'_>) -> bool {

@@ -64,7 +64,8 @@ pub(super) fn of_different_lengths(
     Some((chosen, leaves_out))
 }
 
-fn agrees(first: &Said<'_>, other: &Said<'_>) -> bool {
+/// Do both say the same, but for facts?
+pub(super) fn agrees(first: &Said<'_>, other: &Said<'_>) -> bool {
     match (first, other) {
         (Said::Event(first), Said::Event(other)) => is_same(first, other),
         (Said::Event(_), _) | (_, Said::Event(_)) => false,
