@@ -159,7 +159,7 @@ struct Reader<'a, 'r, 'm> {
     ahead: RefCell<Option<(usize, Rc<Readings<'a>>)>>,
     reading: Reading<'a>,
     unsettled: Option<Unsettled<'a>>,
-    /// The record before, if it has one reading only.
+    /// The record before.
     last: Option<LogLine<'a>>,
     /// Can it be nothing else?
     is_last_certain: bool,
@@ -319,11 +319,14 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             true => Standing::OfItsBackend,
             false => Standing::Claimed,
         };
+        if standing == Standing::Claimed {
+            self.doubt_inside(judgement.line.message);
+        }
         self.settle(Some((&judgement, standing)));
         let (start, end) = (self.at, judgement.end);
         self.reading.counts.records += 1;
         self.reading.counts.continuations += self.feeds(judgement.line.message, end);
-        self.last = Some(judgement.line).filter(|_| is_only);
+        self.last = Some(judgement.line);
         self.is_last_certain = standing == Standing::Certain && choice.others.is_empty();
         if start < self.rest_until.max(self.doubt) {
             self.claim_rest(&judgement);
@@ -430,26 +433,19 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         keep_if_any(possible, |judgement| self.is_of_sql(judgement));
     }
 
-    /// Of readings that end in different places, and of which nothing is certain.
+    /// Of readings that end in different places, and of which nothing is certain: what is told of the
+    /// record. What stands behind the shortest is read as well, and is in doubt as far as the longest
+    /// goes.
     fn choose_length(
         &mut self,
         possible: Vec<Judgement<'a>>,
         all: &[Judgement<'a>],
     ) -> Option<Judgement<'a>> {
         let latest = all.iter().map(|one| one.line.message).max()?;
-        let is_head_certain = self.at >= self.doubt;
+        let end = all.iter().map(|one| one.end).min()?;
         self.doubt = self.doubt.max(latest);
-        let prefixes = all.iter().map(|one| one.line.prefix);
-        let prefix = prefixes.reduce(verdict::shared_prefix)?;
-        let (chosen, leaves_out) = verdict::of_different_lengths(possible)?;
-        if leaves_out {
-            let standing = match is_head_certain {
-                true => Standing::Certain,
-                false => Standing::Claimed,
-            };
-            self.suspect(&prefix, self.at, standing);
-        }
-        Some(chosen)
+        let chosen = verdict::of_different_lengths(possible)?;
+        Some(Judgement { end, ..chosen })
     }
 
     /// Is the record the DETAIL of the refusal before it?
@@ -547,6 +543,21 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         let readings = Rc::new(self.prefix.readings(self.text, at, &head, self.widest));
         *ahead = Some((at, Rc::clone(&readings)));
         Some(readings)
+    }
+
+    /// A record that may not be one: what begins inside its names, as far as `until`, may be one
+    /// instead, and have names that reach further.
+    fn doubt_inside(&mut self, until: usize) {
+        let inside = self.slice(self.at, until).as_bytes();
+        let starts: Vec<usize> = memchr_iter(b'\n', inside)
+            .map(|feed| self.at + feed + 1)
+            .collect();
+        for start in starts {
+            if let Some(readings) = self.readings_at(start) {
+                let latest = readings.iter().map(|line| line.message).max();
+                self.doubt = self.doubt.max(latest.unwrap_or(0));
+            }
+        }
     }
 
     /// The rest of a record at `at`, if the line there begins inside one of the record's names: of
