@@ -107,6 +107,10 @@ impl<'a> Sessions<'a> {
             self.add_alone(event);
             return;
         };
+        if event.standing == Standing::Alternative {
+            self.add_alternative(backend, event);
+            return;
+        }
         let mut progress = self.backends.remove(&backend).unwrap_or_default();
         match event.kind {
             Kind::Received => {
@@ -148,6 +152,19 @@ impl<'a> Sessions<'a> {
             }
             _ => self.connections.push(connection(event)),
         }
+    }
+
+    /// Another reading of a line stands alone, but a login that may have been refused is not certain.
+    fn add_alternative(&mut self, backend: Backend, event: ConnectionEvent<'a>) {
+        let at = self.backends.get(&backend).and_then(|known| known.entry);
+        let entry = at.and_then(|at| self.connections.get_mut(at));
+        if let Some(entry) = entry
+            && event.kind == Kind::Rejected
+            && entry.outcome == Outcome::Authorized
+        {
+            entry.standing = entry.standing.min(Standing::OfItsBackend);
+        }
+        self.connections.push(connection(event));
     }
 
     fn entry(&self, progress: &Progress<'a>) -> Option<&Connection<'a>> {

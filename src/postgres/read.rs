@@ -339,7 +339,9 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             .events
             .get(told)
             .is_some_and(|event| event.kind == Kind::Rejected);
-        self.claim_others(choice.others);
+        self.tell_others(&choice.others, start);
+        let ends = choice.others.iter().map(|one| one.end);
+        self.tell_inside(ends.min().unwrap_or(end) + 1, end);
         self.at = (end + 1).max(start + 1);
         true
     }
@@ -352,11 +354,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
     /// The reading of a record that its message, earlier lines of its backend and the text behind it
     /// leave, and whether it is the only one, or says what all of them share.
     fn judge(&mut self, readings: &Readings<'a>) -> Option<Choice<'a>> {
-        let mut possible = readings
-            .iter()
-            .filter(|line| line.prefix.fit_together())
-            .map(|line| self.judgement(line))
-            .filter(Judgement::is_possible);
+        let mut possible = self.possible(readings);
         let first = possible.next()?;
         let mut others: Vec<_> = possible.collect();
         if others.is_empty() {
@@ -368,6 +366,15 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         }
         others.push(first);
         self.choose(others, readings.names_end)
+    }
+
+    /// The readings that PostgreSQL can have written.
+    fn possible(&self, readings: &Readings<'a>) -> impl Iterator<Item = Judgement<'a>> {
+        readings
+            .iter()
+            .filter(|line| line.prefix.fit_together())
+            .map(|line| self.judgement(line))
+            .filter(Judgement::is_possible)
     }
 
     fn judgement(&self, line: &LogLine<'a>) -> Judgement<'a> {
@@ -409,6 +416,12 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                 judgement.line.severity.place() == 0 || self.goes_with_last(judgement)
             });
         }
+        if self.behind != Behind::Unknown && has_one_client(possible) {
+            keep_if_any(possible, |judgement| {
+                let backend = self.evidence.backend(&judgement.line.prefix);
+                self.evidence.is_known_here(backend)
+            });
+        }
         keep_if_any(possible, |judgement| {
             judgement.said != Said::Contradiction
                 || self.is_of_sql(judgement)
@@ -434,18 +447,15 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
     }
 
     /// Of readings that end in different places, and of which nothing is certain: what is told of the
-    /// record. What stands behind the shortest is read as well, and is in doubt as far as the longest
-    /// goes.
+    /// record. What stands behind it is in doubt as far as the longest goes.
     fn choose_length(
         &mut self,
         possible: Vec<Judgement<'a>>,
         all: &[Judgement<'a>],
     ) -> Option<Judgement<'a>> {
         let latest = all.iter().map(|one| one.line.message).max()?;
-        let end = all.iter().map(|one| one.end).min()?;
         self.doubt = self.doubt.max(latest);
-        let chosen = verdict::of_different_lengths(possible)?;
-        Some(Judgement { end, ..chosen })
+        verdict::of_different_lengths(possible)
     }
 
     /// Is the record the DETAIL of the refusal before it?
@@ -628,21 +638,20 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         }
     }
 
-    /// Tells what else a record may say, where that is of another kind than what has been told of it.
-    fn claim_others(&mut self, others: Vec<Judgement<'a>>) {
+    /// Tells what else the record at `at` may say, where that is of another kind or backend than what
+    /// has been told of it.
+    fn tell_others(&mut self, others: &[Judgement<'a>], at: usize) {
         const MOST: usize = 8;
-        let mut told: Vec<(Kind, Option<Backend>)> = Vec::new();
-        let of_record = self.reading.events.iter().rev();
-        told.extend(
-            of_record
-                .take_while(|event| event.offset == self.at)
-                .map(|event| (event.kind, event.backend)),
-        );
-        if let Some(held) = &self.unsettled {
-            told.push((held.event.kind, held.event.backend));
-        }
+        let here = self.reading.events.iter().rev();
+        let here = here.take_while(|event| event.offset == at);
+        let held = self.unsettled.as_ref().map(|held| &held.event);
+        let held = held.filter(|event| event.offset == at);
+        let mut told: Vec<(Kind, Option<Backend>)> = here
+            .chain(held)
+            .map(|event| (event.kind, event.backend))
+            .collect();
         for other in others {
-            let Said::Event(report) = other.said else {
+            let Said::Event(report) = &other.said else {
                 continue;
             };
             let is_told = matches!(
@@ -652,10 +661,27 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             let one = (report.kind, self.backend(&other.line.prefix));
             if is_told && told.len() < MOST && !told.contains(&one) {
                 told.push(one);
-                let mut event = self.event(report, &other.line.prefix, Standing::Claimed);
-                event.backend = event.backend.filter(|_| event.kind == Kind::Rejected);
+                let (report, prefix) = (report.clone(), &other.line.prefix);
+                let mut event = self.event(report, prefix, Standing::Alternative);
+                event.offset = at;
                 self.push(event);
             }
+        }
+    }
+
+    /// Tells what the lines from `from` to `until` may say that the record before has taken up, in one
+    /// of its readings.
+    fn tell_inside(&mut self, from: usize, until: usize) {
+        let mut at = from;
+        while at < until {
+            if let Some(readings) = self.readings_at(at) {
+                let possible: Vec<_> = self.possible(&readings).collect();
+                let latest = possible.iter().map(|one| one.line.message).max();
+                self.doubt = self.doubt.max(latest.unwrap_or(0));
+                self.tell_others(&possible, at);
+            }
+            let rest = self.slice(at, until).as_bytes();
+            at += memchr(b'\n', rest).unwrap_or(rest.len()) + 1;
         }
     }
 
@@ -991,6 +1017,13 @@ fn keep_if_any<T>(all: &mut Vec<T>, is_kept: impl Fn(&T) -> bool) {
         let mut kept = kept.into_iter();
         all.retain(|_| kept.next() == Some(true));
     }
+}
+
+/// Is the client the same in all readings, to its port? It has one backend.
+fn has_one_client(readings: &[Judgement<'_>]) -> bool {
+    let first = readings.first().and_then(|one| one.line.prefix.remote);
+    first.is_some_and(|remote| remote.ends_with(')'))
+        && readings.iter().all(|one| one.line.prefix.remote == first)
 }
 
 /// Do all readings end in the same place?
