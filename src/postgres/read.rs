@@ -609,7 +609,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         self.settle(Some((&judgement, Standing::Claimed)));
         self.reading.counts.continuations += 1 + self.feeds(self.at, judgement.end);
         let start = std::mem::replace(&mut self.at, judgement.end + 1);
-        self.claim(judgement, start);
+        self.claim(judgement, start, Standing::Claimed);
         true
     }
 
@@ -620,19 +620,19 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             rest.end == record.end && verdict::rank(&rest.said) > verdict::rank(&record.said)
         };
         if let Some(rest) = rest.filter(says_more) {
-            self.claim(rest, self.at);
+            self.claim(rest, self.at, Standing::Alternative);
         }
     }
 
     /// Tells what the rest of a record says.
-    fn claim(&mut self, rest: Judgement<'a>, start: usize) {
+    fn claim(&mut self, rest: Judgement<'a>, start: usize, standing: Standing) {
         if let Said::Event(report) = rest.said
             && matches!(
                 report.kind,
                 Kind::Rejected | Kind::Authorized | Kind::Disconnected
             )
         {
-            let mut event = self.event(report, &rest.line.prefix, Standing::Claimed);
+            let mut event = self.event(report, &rest.line.prefix, standing);
             event.offset = start;
             self.push(event);
         }

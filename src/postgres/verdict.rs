@@ -48,7 +48,8 @@ pub(super) fn of<'a>(
 /// Of readings that end in different places: of those whose messages repeat the most names the
 /// shortest, with the facts that all events share.
 pub(super) fn of_different_lengths(mut readings: Vec<Judgement<'_>>) -> Option<Judgement<'_>> {
-    readings.sort_by_key(|one| (Reverse(rank(&one.said)), one.end));
+    // A message that names nobody is told with the last of the records that are then read.
+    readings.sort_by_key(|one| (Reverse(rank(&one.said).max(1)), one.end));
     let mut readings = readings.into_iter();
     let chosen = readings.next()?;
     Some(readings.fold(chosen, |chosen, other| match &other.said {
