@@ -291,7 +291,8 @@ impl<'a> Sessions<'a> {
             && first.facts.database == second.facts.database;
         let is_soon = matches!((first.facts.time, second.facts.time), (Some(first), Some(second))
             if (second - first).abs() <= AT_ONCE);
-        (is_refused(first)
+        (first.standing > Standing::Claimed
+            && is_refused(first)
             && is_refused(second)
             && first.attempts == 1
             && received? > first.offset

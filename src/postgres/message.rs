@@ -80,7 +80,9 @@ pub(super) fn read<'a>(line: &LogLine<'a>, text: &'a str) -> Said<'a> {
 /// `name` on? `line` is that rest. A message that repeats the name then holds the line feed, too.
 pub(super) fn may_end(line: &LogLine<'_>, text: &str, name: Name) -> bool {
     let message = without_sql_state(text);
-    let Some((opening, _)) = tokens::opening(message) else {
+    let is_of_connection = matches!(line.severity, Severity::Log | Severity::Fatal);
+    let opening = tokens::opening(message).filter(|_| is_of_connection);
+    let Some((opening, _)) = opening else {
         return true;
     };
     let repeats = match opening {

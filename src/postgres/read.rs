@@ -319,9 +319,6 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             true => Standing::OfItsBackend,
             false => Standing::Claimed,
         };
-        if standing == Standing::Claimed {
-            self.doubt_inside(judgement.line.message);
-        }
         self.settle(Some((&judgement, standing)));
         let (start, end) = (self.at, judgement.end);
         self.reading.counts.records += 1;
@@ -340,8 +337,12 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             .get(told)
             .is_some_and(|event| event.kind == Kind::Rejected);
         self.tell_others(&choice.others, start);
-        let ends = choice.others.iter().map(|one| one.end);
-        self.tell_inside(ends.min().unwrap_or(end) + 1, end);
+        let inside = match standing {
+            // It may be no record.
+            Standing::Claimed => start + self.line().len(),
+            _ => choice.others.iter().map(|one| one.end).min().unwrap_or(end),
+        };
+        self.tell_inside(inside + 1, end);
         self.at = (end + 1).max(start + 1);
         true
     }
@@ -555,21 +556,6 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         Some(readings)
     }
 
-    /// A record that may not be one: what begins inside its names, as far as `until`, may be one
-    /// instead, and have names that reach further.
-    fn doubt_inside(&mut self, until: usize) {
-        let inside = self.slice(self.at, until).as_bytes();
-        let starts: Vec<usize> = memchr_iter(b'\n', inside)
-            .map(|feed| self.at + feed + 1)
-            .collect();
-        for start in starts {
-            if let Some(readings) = self.readings_at(start) {
-                let latest = readings.iter().map(|line| line.message).max();
-                self.doubt = self.doubt.max(latest.unwrap_or(0));
-            }
-        }
-    }
-
     /// The rest of a record at `at`, if the line there begins inside one of the record's names: of
     /// several readings the one whose message repeats the most names, or the shortest.
     /// No line between begins as the prefix does, unless it `may_hold_heads`.
@@ -616,9 +602,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
     /// A record may be the rest of another, whose message repeats more names.
     fn claim_rest(&mut self, record: &Judgement<'a>) {
         let rest = self.rest_at(self.at, true);
-        let says_more = |rest: &Judgement<'a>| {
-            rest.end == record.end && verdict::rank(&rest.said) > verdict::rank(&record.said)
-        };
+        let says_more =
+            |rest: &Judgement<'a>| verdict::rank(&rest.said) > verdict::rank(&record.said);
         if let Some(rest) = rest.filter(says_more) {
             self.claim(rest, self.at, Standing::Alternative);
         }
@@ -641,7 +626,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
     /// Tells what else the record at `at` may say, where that is of another kind or backend than what
     /// has been told of it.
     fn tell_others(&mut self, others: &[Judgement<'a>], at: usize) {
-        const MOST: usize = 8;
+        const MOST: usize = 32;
         let here = self.reading.events.iter().rev();
         let here = here.take_while(|event| event.offset == at);
         let held = self.unsettled.as_ref().map(|held| &held.event);
@@ -873,6 +858,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         // and what was known of the client before.
         if event.standing == Standing::Claimed
             && self.is_cut_only
+            && self.prefix.is_bound()
             && named == Named::User
             && self.evidence.was_received_before(backend, event.facts.time)
         {
