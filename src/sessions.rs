@@ -93,7 +93,8 @@ struct Progress<'a> {
     received: Option<usize>,
     /// What is known before it has an entry, and how well.
     facts: Option<(Standing, Box<Facts<'a>>)>,
-    explanation: Option<Cow<'a, str>>,
+    /// What PAM answered, and how certain that is.
+    explanation: Option<(Standing, Cow<'a, str>)>,
     /// Its entry in the list, once it is in there.
     entry: Option<usize>,
     /// What the entry was before a FATAL: a `disconnection` may bring it back.
@@ -134,6 +135,10 @@ impl<'a> Sessions<'a> {
             self.add_alone(event);
             return;
         };
+        if event.standing == Standing::Alternative {
+            self.add_alternative(backend, event);
+            return;
+        }
         let mut progress = self.backends.remove(&backend).unwrap_or_default();
         match event.kind {
             Kind::Received => {
@@ -162,8 +167,12 @@ impl<'a> Sessions<'a> {
             Kind::Received | Kind::Authenticated => {}
             Kind::Explanation => {
                 let last = self.connections.last_mut();
+                let is_of_pam = event.facts.auth_method.is_some();
                 let is_of_last = |last: &&mut Connection<'_>| {
-                    last.outcome == Outcome::Rejected && last.facts.host == event.facts.host
+                    last.outcome == Outcome::Rejected
+                        && !is_of_pam
+                        && last.standing <= event.standing
+                        && last.facts.host == event.facts.host
                 };
                 if let Some(last) = last.filter(is_of_last) {
                     last.detail = event.facts.reason.and_then(detail);
@@ -171,6 +180,19 @@ impl<'a> Sessions<'a> {
             }
             _ => self.connections.push(connection(event)),
         }
+    }
+
+    /// Another reading of a line stands alone, but a login that may have been refused is not certain.
+    fn add_alternative(&mut self, backend: Backend, event: ConnectionEvent<'a>) {
+        let at = self.backends.get(&backend).and_then(|known| known.entry);
+        let entry = at.and_then(|at| self.get_mut(at));
+        if let Some(entry) = entry
+            && event.kind == Kind::Rejected
+            && entry.outcome == Outcome::Authorized
+        {
+            entry.standing = entry.standing.min(Standing::OfItsBackend);
+        }
+        self.connections.push(connection(event));
     }
 
     fn entry(&self, progress: &Progress<'a>) -> Option<&Connection<'a>> {
@@ -201,7 +223,10 @@ impl<'a> Sessions<'a> {
         let mut entry = connection(event);
         entry.facts = self.known(progress, entry.standing, entry.facts);
         if entry.outcome == Outcome::Rejected {
-            entry.detail = progress.explanation.take();
+            let explanation = progress.explanation.take();
+            entry.detail = explanation
+                .filter(|(standing, _)| *standing >= entry.standing.min(Standing::OfItsBackend))
+                .map(|(_, text)| text);
         }
         let first = self.retried(&entry, progress.received);
         if let Some(first) = first {
@@ -224,9 +249,14 @@ impl<'a> Sessions<'a> {
         let mut refused = connection(event);
         let entry = progress.entry.and_then(|at| self.get_mut(at));
         if refused.standing == Standing::Claimed {
-            if let Some(entry) = entry {
+            if let Some(entry) = entry.filter(|entry| entry.outcome == Outcome::Authorized) {
                 entry.standing = entry.standing.min(Standing::OfItsBackend);
             }
+            self.connections.push(refused);
+            return;
+        }
+        if entry.is_some_and(|entry| entry.standing == Standing::Claimed) {
+            progress.entry = Some(self.taken + self.connections.len());
             self.connections.push(refused);
             return;
         }
@@ -243,6 +273,7 @@ impl<'a> Sessions<'a> {
         let mut ended = connection(event);
         ended.facts = self.known(progress, ended.standing, ended.facts);
         let entry = progress.entry.and_then(|at| self.get_mut(at));
+        let entry = entry.filter(|entry| entry.standing > Standing::Claimed);
         match (entry, progress.let_in.take()) {
             (Some(entry), Some(let_in)) if entry.outcome == Outcome::Rejected => *entry = *let_in,
             (Some(entry), None) if entry.outcome == Outcome::Rejected => {
@@ -258,6 +289,7 @@ impl<'a> Sessions<'a> {
     /// Why the client is turned away: told before the refusal by PAM, behind it by DETAIL. Words that
     /// may not be PostgreSQL's do not explain what is certain.
     fn explain(&mut self, progress: &mut Progress<'a>, event: ConnectionEvent<'a>) {
+        let is_of_pam = event.facts.auth_method.is_some();
         let text = event.facts.reason.and_then(detail);
         let entry = progress.entry.and_then(|at| self.get_mut(at));
         match entry {
@@ -267,7 +299,8 @@ impl<'a> Sessions<'a> {
                 }
             }
             Some(_) => {}
-            None => progress.explanation = text,
+            None if is_of_pam => progress.explanation = text.map(|text| (event.standing, text)),
+            None => {}
         }
     }
 
@@ -287,7 +320,8 @@ impl<'a> Sessions<'a> {
             && first.facts.database == second.facts.database;
         let is_soon = matches!((first.facts.time, second.facts.time), (Some(first), Some(second))
             if (second - first).abs() <= AT_ONCE);
-        (is_refused(first)
+        (first.standing > Standing::Claimed
+            && is_refused(first)
             && is_refused(second)
             && first.attempts == 1
             && received? > first.offset

@@ -52,14 +52,13 @@ mod town;
 
 /// Nothing false is confirmed, nothing is hidden, nobody is accused.
 #[test]
-#[ignore = "the reader of the first release does not keep the promise"]
 fn finds_nothing() {
     search::search(1, 10_000, 1).assert_nothing();
 }
 
 /// Honest clients alone: nobody is accused, and hardly a login is unconfirmed.
 #[test]
-#[ignore = "the reader of the first release does not keep the promise"]
+#[ignore = "at batches of 5, 5.1 % of the logins are unconfirmed; the floor is 1 %"]
 fn honest_clients_are_confirmed() {
     honest::assert_table(400);
 }

@@ -88,6 +88,9 @@ pub enum Kind {
 /// How far a text bears one of its lines out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
+    /// What a line says in another reading than the one that is told, or what is told of lines that it
+    /// takes up. For those who must not miss anything.
+    Alternative,
     /// The line can be read in another way, or be the rest of another: see [`crate::postgres`].
     Claimed,
     /// It is a line of the backend that it names. A session that is established could have written

@@ -117,8 +117,9 @@ impl Evidence<'_> {
         backend: Option<Backend>,
         time: Option<OffsetDateTime>,
     ) -> bool {
-        /// `authentication_timeout` is a minute unless told otherwise.
-        const LONGEST: time::Duration = time::Duration::seconds(90);
+        /// A password that is wrong is refused at once. The time of the line may be a client's words,
+        /// and must not be far from the truth.
+        const LONGEST: time::Duration = time::Duration::seconds(2);
         let received = self.seen(backend).received_at;
         matches!((received, time), (Some(received), Some(time))
             if time >= received && time - received <= LONGEST)

@@ -59,6 +59,12 @@ impl PrefixFields<'_> {
         }
     }
 
+    /// Can both lines be of one report? Their prefixes differ in time and line number at most.
+    pub(super) fn is_of_report(&self, other: &Self) -> bool {
+        (self.backend_pid, self.remote, self.user) == (other.backend_pid, other.remote, other.user)
+            && (self.database, self.application_name) == (other.database, other.application_name)
+    }
+
     /// Can the line come from a client's backend?
     pub(super) fn may_be_of_client(&self) -> bool {
         !self.is_of_server && self.remote != Some("") && self.user != Some("")

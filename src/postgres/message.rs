@@ -69,7 +69,7 @@ pub(super) fn read<'a>(line: &LogLine<'a>, text: &'a str) -> Said<'a> {
         Severity::Log => log(&line.prefix, without_sql_state(text)),
         Severity::Fatal => fatal(&line.prefix, without_sql_state(text)),
         Severity::Detail => Said::Detail(text),
-        Severity::FromSql => Said::FromSql,
+        Severity::Hint | Severity::Context | Severity::Statement => Said::FromSql,
         Severity::Location => Said::Location,
         Severity::Translated => Said::Translated,
         Severity::Other => Said::Nothing,
@@ -80,7 +80,9 @@ pub(super) fn read<'a>(line: &LogLine<'a>, text: &'a str) -> Said<'a> {
 /// `name` on? `line` is that rest. A message that repeats the name then holds the line feed, too.
 pub(super) fn may_end(line: &LogLine<'_>, text: &str, name: Name) -> bool {
     let message = without_sql_state(text);
-    let Some((opening, _)) = tokens::opening(message) else {
+    let is_of_connection = matches!(line.severity, Severity::Log | Severity::Fatal);
+    let opening = tokens::opening(message).filter(|_| is_of_connection);
+    let Some((opening, _)) = opening else {
         return true;
     };
     let repeats = match opening {
@@ -350,6 +352,7 @@ fn session_time(text: &str) -> Option<Duration> {
 fn pam_failed<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<Report<'a>> {
     let mut report = of_session(Kind::Explanation, prefix);
     report.facts.reason = Some(Cow::Borrowed(rest));
+    report.facts.auth_method = Some(Cow::Borrowed("pam"));
     Some(report)
 }
 
@@ -482,17 +485,40 @@ fn quoted(rest: &str) -> Option<&str> {
 /// Is this the reason of a refusal that PostgreSQL gives before a session is established, and of
 /// nothing that ends a session?
 pub(super) fn is_of_startup(named: Named, reason: &str) -> bool {
-    const OPENINGS: [&str; 10] = [
+    const OPENINGS: [&str; 33] = [
         "sorry, too many ",
         "too many connections",
         "remaining connection slots",
         "the database system is ",
         "invalid value for parameter ",
         "unrecognized configuration parameter ",
+        "parameter \"",
         "permission denied ",
         "canceling authentication ",
         "database ",
         "role ",
+        "cannot connect to invalid database",
+        "no PostgreSQL user name ",
+        "unsupported frontend protocol ",
+        "invalid startup packet layout",
+        "invalid command-line argument",
+        "connection requires a valid client certificate",
+        "replication connection requires ",
+        "new replication connections are not allowed",
+        "must be superuser ",
+        "number of requested standby connections exceeds ",
+        "expected password response",
+        "expected SASL response",
+        "expected GSS response",
+        "expected SSPI response",
+        "invalid password packet size",
+        "empty password returned by client",
+        "client selected an invalid SASL ",
+        "malformed SCRAM message",
+        "malformed OAUTHBEARER message",
+        "accepting GSS security context failed",
+        "could not accept GSSAPI security context",
+        "could not set PAM_",
     ];
     named != Named::Nobody
         || reason.starts_with("--")

@@ -100,6 +100,23 @@ impl LogLinePrefix {
         self.has(|field| matches!(field, Field::ProcessId | Field::SessionId { .. }))
     }
 
+    /// Does the process or the client stand behind the names, where a name cannot forge it?
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        let behind = self.items.iter().rev();
+        let mut behind =
+            behind.take_while(|item| !matches!(chosen_by_client(item), Some('u' | 'd')));
+        behind.any(|item| {
+            matches!(
+                item,
+                Item::Field {
+                    field: Field::ProcessId | Field::Remote | Field::SessionId { .. },
+                    ..
+                }
+            )
+        })
+    }
+
     /// Can a client put line feeds into the prefix?
     #[must_use]
     pub fn has_names(&self) -> bool {

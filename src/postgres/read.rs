@@ -5,7 +5,9 @@
 //! the only thing that names can obscure: so every reading of it is found and judged.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::cmp::Reverse;
+use std::rc::Rc;
 
 use memchr::{memchr, memchr_iter};
 use time::OffsetDateTime;
@@ -128,6 +130,15 @@ pub fn read<'a>(
     reader.reading
 }
 
+/// The reading of a record that is left.
+struct Choice<'a> {
+    judgement: Judgement<'a>,
+    /// Is it the only one, or what all of them share?
+    is_only: bool,
+    /// The readings that it was chosen among.
+    others: Vec<Judgement<'a>>,
+}
+
 struct Reader<'a, 'r, 'm> {
     text: &'a str,
     behind: Behind,
@@ -144,10 +155,16 @@ struct Reader<'a, 'r, 'm> {
     sql_doubt: usize,
     /// A line that begins before this offset may be the rest of a record.
     rest_until: usize,
+    /// The readings of the record that begins at some place.
+    ahead: RefCell<Option<(usize, Rc<Readings<'a>>)>>,
     reading: Reading<'a>,
     unsettled: Option<Unsettled<'a>>,
-    /// The prefix of the record before.
-    last: Option<PrefixFields<'a>>,
+    /// The record before.
+    last: Option<LogLine<'a>>,
+    /// Can it be nothing else?
+    is_last_certain: bool,
+    /// Was it a refusal, which has been told?
+    is_last_refused: bool,
     /// Is all that can be wrong with the record that it may be the rest of another?
     is_cut_only: bool,
     /// Where a line ends that a session has written.
@@ -188,12 +205,15 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             doubt: 0,
             sql_doubt: 0,
             rest_until: 0,
+            ahead: RefCell::new(None),
             reading: Reading {
                 events,
                 ..Reading::default()
             },
             unsettled: None,
             last: None,
+            is_last_certain: false,
+            is_last_refused: false,
             is_cut_only: false,
             forged_end: None,
             last_time: ("", None),
@@ -241,7 +261,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         let readings = self.prefix.readings(self.text, at, &head, self.widest);
         let mut next = readings.iter();
         readings.names_end >= self.text.len()
-            || next.any(|next| matches!(next.severity, Severity::FromSql | Severity::Detail))
+            || next.any(|next| next.severity.is_from_sql() || next.severity == Severity::Detail)
     }
 
     fn may_end(&self, line: &LogLine<'a>, name: Name) -> bool {
@@ -282,13 +302,14 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         if self.needs_more(names_end) {
             return false;
         }
-        let Some((judgement, is_only)) = self.judge(&readings) else {
+        let Some(choice) = self.judge(&readings) else {
             let is_rest = self.at < self.rest_until.max(self.doubt) && self.rest_of_record();
             if !is_rest {
                 self.unread(names_end);
             }
             return true;
         };
+        let (judgement, is_only) = (choice.judgement, choice.is_only);
         if self.needs_more(judgement.end) {
             return false;
         }
@@ -302,12 +323,26 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         let (start, end) = (self.at, judgement.end);
         self.reading.counts.records += 1;
         self.reading.counts.continuations += self.feeds(judgement.line.message, end);
-        self.last = Some(judgement.line.prefix);
+        self.last = Some(judgement.line);
+        self.is_last_certain = standing == Standing::Certain && choice.others.is_empty();
         if start < self.rest_until.max(self.doubt) {
             self.claim_rest(&judgement);
         }
         self.is_cut_only = is_only && is_whole && self.doubt == judgement.line.message;
+        let told = self.reading.events.len();
         self.note(judgement, standing);
+        self.is_last_refused = self
+            .reading
+            .events
+            .get(told)
+            .is_some_and(|event| event.kind == Kind::Rejected);
+        self.tell_others(&choice.others, start);
+        let inside = match standing {
+            // It may be no record.
+            Standing::Claimed => start + self.line().len(),
+            _ => choice.others.iter().map(|one| one.end).min().unwrap_or(end),
+        };
+        self.tell_inside(inside + 1, end);
         self.at = (end + 1).max(start + 1);
         true
     }
@@ -319,19 +354,28 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
 
     /// The reading of a record that its message, earlier lines of its backend and the text behind it
     /// leave, and whether it is the only one, or says what all of them share.
-    fn judge(&mut self, readings: &Readings<'a>) -> Option<(Judgement<'a>, bool)> {
-        let mut possible = readings
-            .iter()
-            .filter(|line| line.prefix.fit_together())
-            .map(|line| self.judgement(line))
-            .filter(Judgement::is_possible);
+    fn judge(&mut self, readings: &Readings<'a>) -> Option<Choice<'a>> {
+        let mut possible = self.possible(readings);
         let first = possible.next()?;
         let mut others: Vec<_> = possible.collect();
         if others.is_empty() {
-            return Some((first, true));
+            return Some(Choice {
+                judgement: first,
+                is_only: true,
+                others,
+            });
         }
         others.push(first);
         self.choose(others, readings.names_end)
+    }
+
+    /// The readings that PostgreSQL can have written.
+    fn possible(&self, readings: &Readings<'a>) -> impl Iterator<Item = Judgement<'a>> {
+        readings
+            .iter()
+            .filter(|line| line.prefix.fit_together())
+            .map(|line| self.judgement(line))
+            .filter(Judgement::is_possible)
     }
 
     fn judgement(&self, line: &LogLine<'a>) -> Judgement<'a> {
@@ -343,51 +387,76 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         }
     }
 
-    /// Of several possible readings: what the same text proves of the backend decides, then what
-    /// stands before and behind the record.
-    fn choose(
-        &mut self,
-        mut possible: Vec<Judgement<'a>>,
-        names_end: usize,
-    ) -> Option<(Judgement<'a>, bool)> {
-        if self.behind != Behind::Unknown {
-            keep_if_any(&mut possible, |judgement| {
+    /// Of several possible readings: those that PostgreSQL can have written there; of these, those that
+    /// go best with what stands before and behind.
+    fn choose(&mut self, mut possible: Vec<Judgement<'a>>, names_end: usize) -> Option<Choice<'a>> {
+        self.rule_out(&mut possible, names_end);
+        let all = possible.clone();
+        self.prefer(&mut possible);
+        let (judgement, agree) = if has_one_end(&all) {
+            keep_if_any(&mut possible, |judgement| self.explains_last(judgement));
+            verdict::of(possible)?
+        } else {
+            (self.choose_length(possible, &all)?, false)
+        };
+        let is_only = agree
+            && all
+                .iter()
+                .all(|one| verdict::agrees(&one.said, &judgement.said));
+        Some(Choice {
+            judgement,
+            is_only,
+            others: all,
+        })
+    }
+
+    /// Leaves out what PostgreSQL does not write in such a place.
+    fn rule_out(&self, possible: &mut Vec<Judgement<'a>>, names_end: usize) {
+        if self.behind != Behind::Unknown && self.is_last_certain {
+            keep_if_any(possible, |judgement| {
+                judgement.line.severity.place() == 0 || self.goes_with_last(judgement)
+            });
+        }
+        if self.behind != Behind::Unknown && has_one_client(possible) {
+            keep_if_any(possible, |judgement| {
                 let backend = self.evidence.backend(&judgement.line.prefix);
                 self.evidence.is_known_here(backend)
             });
         }
-        keep_if_any(&mut possible, |judgement| self.goes_with_last(judgement));
-        keep_if_any(&mut possible, |judgement| self.is_of_sql(judgement));
-        keep_if_any(&mut possible, |judgement| {
-            judgement.said != Said::Contradiction || self.is_last(judgement)
+        keep_if_any(possible, |judgement| {
+            judgement.said != Said::Contradiction
+                || self.is_of_sql(judgement)
+                || self.is_last(judgement)
         });
-        if possible
-            .iter()
-            .any(|one| Some(one.end) != possible.first().map(|one| one.end))
-        {
-            keep_if_any(&mut possible, |judgement| {
+        if !has_one_end(possible) {
+            keep_if_any(possible, |judgement| {
                 self.goes_on_behind(judgement.end, names_end)
             });
         }
-        let shortest = possible.iter().map(|one| one.end).min()?;
-        if possible.iter().all(|one| one.end == shortest) {
-            keep_if_any(&mut possible, |judgement| self.explains_last(judgement));
-            return verdict::of(possible);
+    }
+
+    /// Keeps what is more likely, for what is seen before and behind.
+    fn prefer(&self, possible: &mut Vec<Judgement<'a>>) {
+        if self.behind != Behind::Unknown {
+            keep_if_any(possible, |judgement| {
+                let backend = self.evidence.backend(&judgement.line.prefix);
+                self.evidence.is_known_here(backend)
+            });
         }
-        let latest = possible.iter().map(|one| one.line.message).max()?;
-        let is_head_certain = self.at >= self.doubt;
+        keep_if_any(possible, |judgement| self.goes_with_last(judgement));
+        keep_if_any(possible, |judgement| self.is_of_sql(judgement));
+    }
+
+    /// Of readings that end in different places, and of which nothing is certain: what is told of the
+    /// record. What stands behind it is in doubt as far as the longest goes.
+    fn choose_length(
+        &mut self,
+        possible: Vec<Judgement<'a>>,
+        all: &[Judgement<'a>],
+    ) -> Option<Judgement<'a>> {
+        let latest = all.iter().map(|one| one.line.message).max()?;
         self.doubt = self.doubt.max(latest);
-        let all = possible.iter().map(|one| one.line.prefix);
-        let prefix = all.reduce(verdict::shared_prefix)?;
-        let (chosen, leaves_out) = verdict::of_different_lengths(possible)?;
-        if leaves_out {
-            let standing = match is_head_certain {
-                true => Standing::Certain,
-                false => Standing::Claimed,
-            };
-            self.suspect(&prefix, self.at, standing);
-        }
-        Some((chosen, false))
+        verdict::of_different_lengths(possible)
     }
 
     /// Is the record the DETAIL of the refusal before it?
@@ -397,7 +466,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
     }
 
     fn is_of_last_refusal(&self, prefix: &PrefixFields<'_>) -> bool {
-        self.reading.events.last().is_some_and(|last| {
+        let last = self.reading.events.last().filter(|_| self.is_last_refused);
+        last.is_some_and(|last| {
             last.kind == Kind::Rejected
                 && last.facts.backend_pid == prefix.backend_pid
                 && last.facts.host.as_deref() == prefix.host
@@ -405,28 +475,27 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         })
     }
 
-    /// Does the record say where in SQL the one before it was written?
+    /// Is the record part of the report that the one before it is part of?
     fn goes_with_last(&self, judgement: &Judgement<'a>) -> bool {
-        let is_explained = |last: &PrefixFields<'_>| {
-            let prefix = &judgement.line.prefix;
-            !last.names_nobody()
-                && is_same_backend(last, prefix)
-                && (last.user, last.database) == (prefix.user, prefix.database)
+        let place = judgement.line.severity.place();
+        let is_of_report = |last: &LogLine<'_>| {
+            let is_behind = match judgement.line.severity {
+                // QUERY and CONTEXT, LOCATION and BACKTRACE.
+                Severity::Context | Severity::Location => last.severity.place() <= place,
+                _ => last.severity.place() < place,
+            };
+            is_behind && last.prefix.is_of_report(&judgement.line.prefix)
         };
-        matches!(
-            judgement.line.severity,
-            Severity::FromSql | Severity::Location | Severity::Detail
-        ) && self.last.as_ref().is_some_and(is_explained)
+        place > 0 && self.last.as_ref().is_some_and(is_of_report)
     }
 
     /// Is the next record not there, or not whole?
     fn is_last(&self, judgement: &Judgement<'a>) -> bool {
         let at = judgement.end + 1;
         let behind = self.text.get(at..).unwrap_or_default();
-        let is_open = self.prefix.head(behind).is_some_and(|head| {
-            let readings = self.prefix.readings(self.text, at, &head, self.widest);
-            readings.names_end >= self.text.len()
-        });
+        let is_open = self
+            .readings_at(at)
+            .is_some_and(|readings| readings.names_end >= self.text.len());
         behind.is_empty() || is_open
     }
 
@@ -435,40 +504,56 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         let is_report = matches!(judgement.line.severity, Severity::Log | Severity::Other);
         let at = judgement.end + 1;
         let behind = self.text.get(at..).filter(|_| is_report);
-        let Some(head) = behind.and_then(|rest| self.prefix.head(rest)) else {
+        let Some(readings) = behind.and_then(|_| self.readings_at(at)) else {
             return false;
         };
-        let readings = self.prefix.readings(self.text, at, &head, self.widest);
         let (mine, mut next) = (&judgement.line.prefix, readings.iter());
         next.any(|next| {
-            let is_from_sql = matches!(next.severity, Severity::FromSql | Severity::Detail);
-            let next = &next.prefix;
-            is_from_sql
-                && is_same_backend(mine, next)
-                && (mine.user, mine.database) == (next.user, next.database)
+            let is_part = next.severity.is_from_sql() || next.severity == Severity::Detail;
+            is_part && mine.is_of_report(&next.prefix)
         })
     }
 
     /// Can PostgreSQL have written what stands behind a record that ends at `end`, as far as `until`?
     fn goes_on_behind(&self, end: usize, until: usize) -> bool {
-        let at = end + 1;
-        if at >= until.min(self.text.len()) {
-            return true;
+        let (mut ends, mut seen) = (vec![end], vec![end]);
+        while let Some(end) = ends.pop() {
+            let at = end + 1;
+            if at >= until.min(self.text.len()) {
+                return true;
+            }
+            let Some(readings) = self.readings_at(at) else {
+                if self.rest_at(at, false).is_none() {
+                    return true;
+                }
+                continue;
+            };
+            if readings.names_end >= self.text.len() {
+                return true;
+            }
+            for line in readings.iter().filter(|line| line.prefix.fit_together()) {
+                let end = self.record_end(line.message);
+                if !seen.contains(&end) && self.judgement(line).is_possible() {
+                    seen.push(end);
+                    ends.push(end);
+                }
+            }
         }
-        let Some(head) = self.text.get(at..).and_then(|rest| self.prefix.head(rest)) else {
-            return self.rest_at(at, false).is_none();
-        };
-        let readings = self.prefix.readings(self.text, at, &head, self.widest);
-        let mut ends: Vec<usize> = readings
-            .iter()
-            .filter(|line| line.prefix.fit_together())
-            .map(|line| self.judgement(line))
-            .filter(Judgement::is_possible)
-            .map(|judgement| judgement.end)
-            .collect();
-        ends.dedup();
-        readings.names_end >= self.text.len()
-            || ends.into_iter().any(|end| self.goes_on_behind(end, until))
+        false
+    }
+
+    /// Every reading of the record at `at`, if one begins there. The last is remembered: the record is
+    /// read for what it says of the one before, and then for itself.
+    fn readings_at(&self, at: usize) -> Option<Rc<Readings<'a>>> {
+        let mut ahead = self.ahead.borrow_mut();
+        match &*ahead {
+            Some((place, readings)) if *place == at => return Some(Rc::clone(readings)),
+            _ => {}
+        }
+        let head = self.prefix.head(self.text.get(at..)?)?;
+        let readings = Rc::new(self.prefix.readings(self.text, at, &head, self.widest));
+        *ahead = Some((at, Rc::clone(&readings)));
+        Some(readings)
     }
 
     /// The rest of a record at `at`, if the line there begins inside one of the record's names: of
@@ -510,32 +595,78 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         self.settle(Some((&judgement, Standing::Claimed)));
         self.reading.counts.continuations += 1 + self.feeds(self.at, judgement.end);
         let start = std::mem::replace(&mut self.at, judgement.end + 1);
-        self.claim(judgement, start);
+        self.claim(judgement, start, Standing::Claimed);
         true
     }
 
     /// A record may be the rest of another, whose message repeats more names.
     fn claim_rest(&mut self, record: &Judgement<'a>) {
         let rest = self.rest_at(self.at, true);
-        let says_more = |rest: &Judgement<'a>| {
-            rest.end == record.end && verdict::rank(&rest.said) > verdict::rank(&record.said)
-        };
+        let says_more =
+            |rest: &Judgement<'a>| verdict::rank(&rest.said) > verdict::rank(&record.said);
         if let Some(rest) = rest.filter(says_more) {
-            self.claim(rest, self.at);
+            self.claim(rest, self.at, Standing::Alternative);
         }
     }
 
     /// Tells what the rest of a record says.
-    fn claim(&mut self, rest: Judgement<'a>, start: usize) {
+    fn claim(&mut self, rest: Judgement<'a>, start: usize, standing: Standing) {
         if let Said::Event(report) = rest.said
             && matches!(
                 report.kind,
                 Kind::Rejected | Kind::Authorized | Kind::Disconnected
             )
         {
-            let mut event = self.event(report, &rest.line.prefix, Standing::Claimed);
+            let mut event = self.event(report, &rest.line.prefix, standing);
             event.offset = start;
             self.push(event);
+        }
+    }
+
+    /// Tells what else the record at `at` may say, where that is of another kind or backend than what
+    /// has been told of it.
+    fn tell_others(&mut self, others: &[Judgement<'a>], at: usize) {
+        const MOST: usize = 32;
+        let here = self.reading.events.iter().rev();
+        let here = here.take_while(|event| event.offset == at);
+        let held = self.unsettled.as_ref().map(|held| &held.event);
+        let held = held.filter(|event| event.offset == at);
+        let mut told: Vec<(Kind, Option<Backend>)> = here
+            .chain(held)
+            .map(|event| (event.kind, event.backend))
+            .collect();
+        for other in others {
+            let Said::Event(report) = &other.said else {
+                continue;
+            };
+            let is_told = matches!(
+                report.kind,
+                Kind::Rejected | Kind::Authorized | Kind::Disconnected | Kind::Probed
+            );
+            let one = (report.kind, self.backend(&other.line.prefix));
+            if is_told && told.len() < MOST && !told.contains(&one) {
+                told.push(one);
+                let (report, prefix) = (report.clone(), &other.line.prefix);
+                let mut event = self.event(report, prefix, Standing::Alternative);
+                event.offset = at;
+                self.push(event);
+            }
+        }
+    }
+
+    /// Tells what the lines from `from` to `until` may say that the record before has taken up, in one
+    /// of its readings.
+    fn tell_inside(&mut self, from: usize, until: usize) {
+        let mut at = from;
+        while at < until {
+            if let Some(readings) = self.readings_at(at) {
+                let possible: Vec<_> = self.possible(&readings).collect();
+                let latest = possible.iter().map(|one| one.line.message).max();
+                self.doubt = self.doubt.max(latest.unwrap_or(0));
+                self.tell_others(&possible, at);
+            }
+            let rest = self.slice(at, until).as_bytes();
+            at += memchr(b'\n', rest).unwrap_or(rest.len()) + 1;
         }
     }
 
@@ -573,7 +704,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
 
     fn note_event(&mut self, report: Report<'a>, line: &LogLine<'a>, standing: Standing) {
         let prefix = &line.prefix;
-        let backend = self.evidence.backend(prefix);
+        let backend = self.backend(prefix);
         let (kind, named) = (report.kind, report.named);
         let principal = report.principal;
         let before = self.evidence.seen(backend);
@@ -603,7 +734,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                 }
                 self.tell_identity(&mut event, principal, backend);
                 let is_proven = self.evidence.is_starting_here(backend);
-                let is_second = self.evidence.is_received_here(backend)
+                let is_second = self.behind != Behind::Unknown
+                    && self.evidence.is_received_here(backend)
                     && self.evidence.is_authorized_here(backend);
                 if standing > Standing::Claimed {
                     self.evidence.authorized(backend);
@@ -633,8 +765,10 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                     self.push(event);
                 }
             }
-            Kind::Rejected => self.reject(event, prefix, named, backend),
-            Kind::Explanation | Kind::Probed | Kind::Suspicious => self.push(event),
+            Kind::Rejected => self.reject(event, named, backend),
+            // A session has names.
+            Kind::Probed => self.await_next(event, prefix, prefix.user.is_some(), before),
+            Kind::Explanation | Kind::Suspicious => self.push(event),
         }
     }
 
@@ -652,9 +786,18 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             kind: report.kind,
             offset: self.at,
             standing,
-            backend: self.evidence.backend(prefix),
+            backend: self.backend(prefix),
             facts,
         }
+    }
+
+    /// Behind a filter, a process id or a port may belong to another client by now: its
+    /// `connection received` may be held back.
+    fn backend(&self, prefix: &PrefixFields<'a>) -> Option<Backend> {
+        let has_port = prefix.remote.is_some_and(|remote| remote.ends_with(')'));
+        let is_certain = has_port && prefix.backend_pid.is_some();
+        let backend = self.evidence.backend(prefix);
+        backend.filter(|_| is_certain || self.behind != Behind::Unknown)
     }
 
     /// Does the line stand right behind one that a session has written, and name a client that this
@@ -697,18 +840,16 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         }
     }
 
-    fn reject(
-        &mut self,
-        mut event: ConnectionEvent<'a>,
-        prefix: &PrefixFields<'a>,
-        named: Named,
-        backend: Option<Backend>,
-    ) {
-        let tells_client = prefix.remote.is_some() || prefix.user.is_some();
-        if named == Named::Nobody && !tells_client && !self.evidence.is_announced(backend) {
-            return;
-        }
+    fn reject(&mut self, mut event: ConnectionEvent<'a>, named: Named, backend: Option<Backend>) {
         let reason = event.facts.reason.as_deref().unwrap_or_default();
+        let tells_client = self.prefix.has_remote() || self.prefix.has_names();
+        if named == Named::Nobody && !tells_client && !self.evidence.is_announced(backend) {
+            // The server's own processes end with a FATAL, too.
+            if !message::is_of_startup(named, reason) {
+                return;
+            }
+            event.standing = Standing::Claimed;
+        }
         if self.evidence.is_authorized(backend) && !message::is_of_startup(named, reason) {
             // Its session may have been established: a `disconnection` would tell.
             event.standing = event.standing.min(Standing::OfItsBackend);
@@ -717,6 +858,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         // and what was known of the client before.
         if event.standing == Standing::Claimed
             && self.is_cut_only
+            && self.prefix.is_bound()
             && named == Named::User
             && self.evidence.was_received_before(backend, event.facts.time)
         {
@@ -790,8 +932,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
 
     /// A DETAIL belongs to the refusal right before it.
     fn explain(&mut self, text: &'a str, prefix: &PrefixFields<'a>, standing: Standing) {
-        let is_first = self.reading.counts.records == 1;
-        if is_first || self.is_of_last_refusal(prefix) {
+        let is_behind_filter = self.behind == Behind::Unknown && self.reading.counts.records == 1;
+        if is_behind_filter && self.backend(prefix).is_some() || self.is_of_last_refusal(prefix) {
             let mut report = message::of_session(Kind::Explanation, prefix);
             report.facts.reason = Some(Cow::Borrowed(text));
             let event = self.event(report, prefix, standing);
@@ -853,9 +995,27 @@ fn without_tabs_in(text: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 fn keep_if_any<T>(all: &mut Vec<T>, is_kept: impl Fn(&T) -> bool) {
-    if all.iter().any(&is_kept) {
-        all.retain(is_kept);
+    if all.len() < 2 {
+        return;
     }
+    let kept: Vec<bool> = all.iter().map(is_kept).collect();
+    if kept.contains(&true) {
+        let mut kept = kept.into_iter();
+        all.retain(|_| kept.next() == Some(true));
+    }
+}
+
+/// Is the client the same in all readings, to its port? It has one backend.
+fn has_one_client(readings: &[Judgement<'_>]) -> bool {
+    let first = readings.first().and_then(|one| one.line.prefix.remote);
+    first.is_some_and(|remote| remote.ends_with(')'))
+        && readings.iter().all(|one| one.line.prefix.remote == first)
+}
+
+/// Do all readings end in the same place?
+fn has_one_end(readings: &[Judgement<'_>]) -> bool {
+    let first = readings.first().map(|one| one.end);
+    readings.iter().all(|one| Some(one.end) == first)
 }
 
 fn is_same_backend(one: &PrefixFields<'_>, other: &PrefixFields<'_>) -> bool {

@@ -16,9 +16,15 @@ pub enum Severity {
     /// Why: belongs to the line before it.
     #[token("DETAIL:  ")]
     Detail,
+    /// What to do about it.
+    #[token("HINT:  ")]
+    Hint,
     /// Where in SQL or in a procedure: no line about a connection is followed by it.
-    #[regex("(HINT|QUERY|CONTEXT|STATEMENT):  ")]
-    FromSql,
+    #[regex("(QUERY|CONTEXT):  ")]
+    Context,
+    /// The statement: no line about a connection is followed by it.
+    #[token("STATEMENT:  ")]
+    Statement,
     /// Where in PostgreSQL's source, with `log_error_verbosity = verbose`.
     #[regex("(LOCATION|BACKTRACE):  ")]
     Location,
@@ -39,6 +45,28 @@ pub enum Severity {
     /// Anything else.
     #[regex("(DEBUG|INFO|NOTICE|WARNING|ERROR|PANIC):  ")]
     Other,
+}
+
+impl Severity {
+    /// The place of a line among those of one report, which `send_message_to_server_log` in `elog.c`
+    /// writes together and in this order. 0 is the message itself.
+    #[must_use]
+    pub fn place(self) -> u8 {
+        match self {
+            Self::Log | Self::Fatal | Self::Translated | Self::Other => 0,
+            Self::Detail => 1,
+            Self::Hint => 2,
+            Self::Context => 3,
+            Self::Location => 4,
+            Self::Statement => 5,
+        }
+    }
+
+    /// Does SQL stand behind the report that the line is part of? `DETAIL` does not tell.
+    #[must_use]
+    pub fn is_from_sql(self) -> bool {
+        matches!(self, Self::Hint | Self::Context | Self::Statement)
+    }
 }
 
 /// How a message about a connection begins; each variant quotes PostgreSQL's format string.

@@ -36,7 +36,7 @@ pub(super) fn of<'a>(
             return shared(first, other);
         }
         agree = false;
-        if rank(&other.said) > rank(&first.said) {
+        if rank(&other.said) > rank(&first.said) || first.said == Said::Contradiction {
             other
         } else {
             first
@@ -46,28 +46,25 @@ pub(super) fn of<'a>(
 }
 
 /// Of readings that end in different places: of those whose messages repeat the most names the
-/// shortest, with the facts that all events share; and whether something that may have happened is
-/// in none of the records that are then read.
-pub(super) fn of_different_lengths(
-    mut readings: Vec<Judgement<'_>>,
-) -> Option<(Judgement<'_>, bool)> {
-    let shortest = readings.iter().map(|one| one.end).min()?;
+/// shortest, with the facts that all events share.
+pub(super) fn of_different_lengths(mut readings: Vec<Judgement<'_>>) -> Option<Judgement<'_>> {
     // A message that names nobody is told with the last of the records that are then read.
     readings.sort_by_key(|one| (Reverse(rank(&one.said).max(1)), one.end));
     let mut readings = readings.into_iter();
     let chosen = readings.next()?;
-    let leaves_out = chosen.end > shortest;
-    let chosen = readings.fold(chosen, |chosen, other| match &other.said {
+    Some(readings.fold(chosen, |chosen, other| match &other.said {
         Said::Event(_) if agrees(&chosen.said, &other.said) => shared(chosen, other),
         _ => chosen,
-    });
-    Some((chosen, leaves_out))
+    }))
 }
 
-fn agrees(first: &Said<'_>, other: &Said<'_>) -> bool {
+/// Do both say the same, but for facts?
+pub(super) fn agrees(first: &Said<'_>, other: &Said<'_>) -> bool {
     match (first, other) {
         (Said::Event(first), Said::Event(other)) => is_same(first, other),
-        (Said::Event(_), _) | (_, Said::Event(_)) => false,
+        (Said::Event(_) | Said::Contradiction, _) | (_, Said::Event(_) | Said::Contradiction) => {
+            first == other
+        }
         _ => true,
     }
 }
@@ -89,6 +86,7 @@ fn shared<'a>(first: Judgement<'a>, other: Judgement<'a>) -> Judgement<'a> {
     let said = match (first.said, other.said) {
         (Said::Event(first), Said::Event(other)) => Said::Event(shared_report(first, other)),
         (first, other) if first == other => first,
+        (Said::FromSql | Said::Detail(_), Said::FromSql | Said::Detail(_)) => Said::FromSql,
         _ => Said::Nothing,
     };
     Judgement {

@@ -246,7 +246,12 @@ impl Judge<'_> {
                 }
                 (at, wrong)
             })
-            .min_by_key(|(_, wrong)| wrong.len())
+            .min_by_key(|(at, wrong)| {
+                (
+                    wrong.len(),
+                    !is_of_its_bytes(told, &self.log.events[*at], batch),
+                )
+            })
     }
 
     /// Several refusals in one entry: libpq's `sslmode=prefer` tries with TLS, then without.
@@ -342,11 +347,15 @@ impl Judge<'_> {
 
 /// Is this told of the bytes of `event`, with facts that are said not to be certain?
 fn is_claim_of(told: &Told, event: &Event, batch: &Batch) -> bool {
-    let is_of_its_bytes = batch.span_at(told.offset).is_some_and(|told| {
+    !told.confirmed && told.outcome == event.outcome && is_of_its_bytes(told, event, batch)
+}
+
+/// Does the log event that the entry stands in hold bytes of `event`?
+fn is_of_its_bytes(told: &Told, event: &Event, batch: &Batch) -> bool {
+    batch.span_at(told.offset).is_some_and(|told| {
         let overlaps = |span: &Range<usize>| span.start < told.end && told.start < span.end;
         event.bearing.iter().any(overlaps)
-    });
-    !told.confirmed && told.outcome == event.outcome && is_of_its_bytes
+    })
 }
 
 impl Batch {

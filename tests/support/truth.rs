@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use aurora_connection_audit::postgres::event::{ConnectionEvent, Encryption, Kind};
+use aurora_connection_audit::postgres::event::{ConnectionEvent, Encryption, Kind, Standing};
 use aurora_connection_audit::postgres::time_stamp;
 
 /// A row of `postgresql.csv` that reports a connection event.
@@ -67,10 +67,11 @@ pub(crate) fn compare(
 
 /// Is this an event that has a row in the CSV?
 pub(crate) fn is_compared(event: &ConnectionEvent<'_>) -> bool {
-    !matches!(
-        event.kind,
-        Kind::Suspicious | Kind::Probed | Kind::Ready | Kind::Explanation | Kind::Ended
-    )
+    event.standing > Standing::Alternative
+        && !matches!(
+            event.kind,
+            Kind::Suspicious | Kind::Probed | Kind::Ready | Kind::Explanation | Kind::Ended
+        )
 }
 
 /// Takes the row that `event` reports out of `rows`.

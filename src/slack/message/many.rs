@@ -43,7 +43,11 @@ pub(super) fn message(batch: &Batch<'_>) -> Message {
 
     let mut text = Text::new(&headline);
     text.line("");
-    let mut blocks = vec![Block::Header(headline), Block::Section(facts.join("\n"))];
+    let mut blocks = vec![Block::Header(headline)];
+    // Slack refuses empty blocks.
+    if !facts.is_empty() {
+        blocks.push(Block::Section(facts.join("\n")));
+    }
     text.lines(&facts);
     for note in notices(batch) {
         text.line(&note);
