@@ -136,7 +136,7 @@
                 ./README.md
                 (lib.fileset.maybeMissing ./benches)
                 ./clippy.toml
-                ./terraform/filter_pattern.tf
+                ./terraform/README.md
                 ./tests
               ]
             );

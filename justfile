@@ -51,7 +51,7 @@ flake:
     nixfmt --check flake.nix
     deadnix --fail flake.nix
 
-# the module's interface, and both examples; needs Terraform 1.11 and Python 3
+# the interfaces of the module and its submodules, and the examples; needs Terraform 1.11 and Python 3
 terraform:
     #!/usr/bin/env bash
     set -euo pipefail
@@ -59,7 +59,7 @@ terraform:
     eval "$(tests/deployment/terraform-mirror.sh "$PWD/target/ci")"
     terraform fmt -check -diff -recursive terraform
     terraform fmt -check -diff -recursive examples
-    for folder in terraform examples/*/; do
+    for folder in terraform terraform/modules/*/ examples/*/; do
       terraform -chdir="$folder" init -backend=false -input=false -no-color >/dev/null
       terraform -chdir="$folder" validate -no-color
     done

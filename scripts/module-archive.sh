@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Packs the Terraform module with the function's zip inside, to be used as
+# Packs the Terraform module with its submodules and the function's zip, to be used as
 #   source = "https://.../OUT.zip?checksum=sha256:..."
+#   source = "https://.../OUT.zip//modules/sender?checksum=sha256:..."
 # The same input gives the same bytes: fixed order, times and modes.
 #
 #   scripts/module-archive.sh OUT.zip LAMBDA.zip [TERRAFORM_FOLDER]
@@ -25,11 +26,14 @@ module=${3:-$(dirname "$0")/../terraform}
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-cp "$module"/*.tf "$module/README.md" "$folder"
+for source in "$module" "$module"/modules/*/; do
+  target=$folder/$(realpath --relative-to="$module" "$source")
+  mkdir -p "$target"
+  cp "$source"/*.tf "$source/README.md" "$target"
+done
 cp "$lambda_zip" "$folder/lambda.zip"
-chmod 0644 "$folder"/*
-touch -d 1980-01-01T00:00:00Z "$folder"/*
 
 rm -f "$out"
 cd "$folder"
+find . -type f -exec chmod 0644 {} + -exec touch -d 1980-01-01T00:00:00Z {} +
 find . -type f -printf '%P\n' | sort | zip --quiet -X -9 -@ "$out"

@@ -62,14 +62,6 @@ locals {
       dimensions  = { StreamName = one(aws_kinesis_stream.this[*].name) }
       periods     = 3
     }
-
-    # Its metric is one of the function's own, which are off without a namespace.
-    let-in-after-refusals = {
-      wanted      = var.notification.metrics_namespace != null
-      description = "A client or a user was let in after it had been refused at least five times within ten minutes. The message in Slack says who."
-      metric      = [var.notification.metrics_namespace, "let_in_after_refusals"]
-      dimensions  = {}
-    }
   }
 }
 

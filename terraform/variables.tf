@@ -70,7 +70,7 @@ variable "lambda_zip_s3" {
 }
 
 variable "notification" {
-  description = "What is told, and how: `language` (ja, en), `time_zone` (IANA name), `notify_on` (authorized, rejected, disconnected, probed), `rules` (first match wins, see [Rules](#rules)), `log_line_prefix` (the clusters' setting), `metrics_namespace` (turns CloudWatch metrics on), `accounts` (account id => name shown in Slack). What is left out keeps the function's default: ja, Asia/Tokyo, RDS's own users ignored, RDS's default prefix, no metrics, accounts by their id"
+  description = "What is told, and how: `language` (ja, en), `time_zone` (IANA name), `notify_on` (authorized, rejected, disconnected, probed), `rules` (first match wins, see [Rules](#rules)), `log_line_prefix` (the clusters' setting), `metrics_namespace` (turns CloudWatch metrics on), `accounts` (account id => name shown in Slack). What is left out keeps the function's default: ja, Asia/Tokyo, RDS's own users ignored, RDS's default prefix, no metrics, accounts not shown"
   type = object({
     language          = optional(string)
     time_zone         = optional(string)
@@ -168,47 +168,8 @@ variable "stream" {
   }
 }
 
-variable "history" {
-  description = "A DynamoDB table that remembers logins, so that messages say what is new. `days` (1 to 365) without a login until it is forgotten, `networks` (CIDR blocks that count as one network each, in place of /24 and /64), `point_in_time_recovery`, `deletion_protection`. `null`: nothing is remembered"
-  type = object({
-    days                   = optional(number, 30)
-    networks               = optional(list(string), [])
-    point_in_time_recovery = optional(bool, false)
-    deletion_protection    = optional(bool, false)
-  })
-  default = null
-
-  validation {
-    condition     = var.history == null || try(var.history.days >= 1 && var.history.days <= 365 && floor(var.history.days) == var.history.days, false)
-    error_message = "history.days must be a whole number from 1 to 365."
-  }
-
-  validation {
-    condition     = var.history == null || try(alltrue([for network in var.history.networks : can(cidrhost(network, 0))]), false)
-    error_message = "history.networks takes CIDR blocks, such as 10.0.0.0/16 or 2001:db8::/48."
-  }
-}
-
-variable "access_summary" {
-  description = "A message by `schedule`, such as `cron(0 9 ? * MON *)` in the time zone of `notification`: who connected to which cluster, what was new, who has not connected for long. Needs `history`"
-  type = object({
-    schedule = string
-  })
-  default = null
-
-  validation {
-    condition     = var.access_summary == null || can(regex("^(cron|rate|at)[(].+[)]$", var.access_summary.schedule))
-    error_message = "access_summary.schedule must be an expression of EventBridge Scheduler, such as cron(0 9 ? * MON *) or rate(1 day)."
-  }
-
-  validation {
-    condition     = var.access_summary == null || var.history != null
-    error_message = "access_summary needs history: the summary is read from its table."
-  }
-}
-
 variable "kms_key_arn" {
-  description = "Customer KMS key for the function's log group and environment, the queues, the stream, the table and the created secret. Its policy must let CloudWatch Logs use it, see [KMS](#kms)"
+  description = "Customer KMS key for the function's log group and environment, the queues, the stream and the created secret. Its policy must let CloudWatch Logs use it, see [KMS](#kms)"
   type        = string
   default     = null
 

@@ -1,4 +1,4 @@
-# Two Aurora clusters, a customer key, three Slack channels, alarms by SNS, what is new, a summary each Monday.
+# Two Aurora clusters, a customer key, three Slack channels, alarms by SNS.
 #
 #   nix build .#lambda-zip            # at the repository root; without Nix: scripts/build-lambda.sh
 #   terraform init
@@ -36,12 +36,6 @@ module "connection_audit" {
       { when = { hosts = ["10.0.0.0/16"], applications = ["orders-api"] }, then = "ignore" },
     ]
   }
-
-  history = {
-    networks               = ["10.0.0.0/16"] # a VPC is one network, whatever addresses its clients get
-    point_in_time_recovery = true
-  }
-  access_summary = { schedule = "cron(0 9 ? * MON *)" }
 
   kms_key_arn   = aws_kms_key.audit.arn
   alarm_actions = [aws_sns_topic.alarms.arn]

@@ -17,16 +17,19 @@ module "connection_audit" {
     organization_id = var.organization_id
   }
 
-  # Of what is known only what matters: new logins at once, refusals to a channel of their own.
-  history        = {}
-  access_summary = { schedule = "cron(0 9 ? * MON *)" }
-
   notification = {
     accounts = { (var.staging_account_id) = "staging" }
 
     rules = [
+      # Rules of one's own take the place of the default one, so RDS's own users stand here too.
+      {
+        when = {
+          users  = ["rdsadmin", "rdsrepladmin", "rdsproxyadmin", "rdstopmgr", "rdswriteforwarduser", "rdshm"]
+          events = ["authorized", "disconnected"]
+        }
+        then = "ignore"
+      },
       { when = { events = ["rejected"] }, then = { channel = "security" } },
-      { when = { new = false }, then = "ignore" },
     ]
   }
 }

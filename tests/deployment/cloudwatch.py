@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import hashlib
 import json
 import pathlib
 import re
@@ -45,11 +46,20 @@ def batch(log_group, log_events, message_type="DATA_MESSAGE", owner=OWNER, log_s
         "logStream": log_stream,
         "subscriptionFilters": ["aurora-connection-audit"],
         "logEvents": [
-            {"id": f"{number:056}", "timestamp": 1795426673000 + number, "message": message}
+            {
+                "id": event_id(owner, log_group, log_stream, number, message),
+                "timestamp": 1795426673000 + number,
+                "message": message,
+            }
             for number, message in enumerate(log_events)
         ],
     }
     return gzip.compress(json.dumps(data).encode())
+
+
+def event_id(*log_event):
+    """56 digits, its own for each log event, and the same when that is sent again."""
+    return f"{int(hashlib.sha256(repr(log_event).encode()).hexdigest()[:46], 16):056}"
 
 
 def payload(log_group, log_events, **of_batch):

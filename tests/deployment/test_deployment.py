@@ -198,29 +198,34 @@ def module_sources(stacks, scratch):
         os.utime(stacks / "result/lambda.zip")
     check("the release archive is the same each time", first.read_bytes() == second.read_bytes())
     url = f"http://{Files(release).address}/module.zip?checksum=sha256:"
-    planned("release archive", scratch, url + hashlib.sha256(first.read_bytes()).hexdigest(), "")
+    checksum = hashlib.sha256(first.read_bytes()).hexdigest()
+    planned("release archive", scratch, url + checksum, "")
+    planned("sender in it", scratch, url.replace("?", "//modules/sender?") + checksum, f'destination_arn = "{DESTINATION}"',
+            log_groups=f'["{LOG_GROUP}"]', added=3)
 
     status, output, _ = terraform(calling(scratch, "forged", url + "0" * 64, ""), "init")
     check("a release archive with another checksum is refused", status == 1 and "Checksums did not match" in words(output), output)
 
 
 AUTHOR = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
+DESTINATION = "arn:aws:logs:us-east-1:123456789012:destination:aurora-connection-audit"
+SHOWN_LOG_GROUPS = f'{{ orders = "{LOG_GROUP}" }}'
 
 
-def calling(scratch, name, source, argument):
+def calling(scratch, name, source, argument, log_groups=SHOWN_LOG_GROUPS):
     stack = scratch / f"source {name}"
     stack.mkdir()
-    arguments = [f'source     = "{source}"', f'log_groups = {{ orders = "{LOG_GROUP}" }}', argument]
+    arguments = [f'source     = "{source}"', f"log_groups = {log_groups}", argument]
     lines = ['module "audit" {', *(f"  {line}" for line in arguments if line), "}", ""]
     (stack / "main.tf").write_text("\n".join(lines))
     return stack
 
 
-def planned(name, scratch, source, argument):
-    stack = calling(scratch, name, source, argument)
+def planned(name, scratch, source, argument, log_groups=SHOWN_LOG_GROUPS, added=16):
+    stack = calling(scratch, name, source, argument, log_groups)
     initialised, output, _ = terraform(stack, "init")
     status, plan, _ = terraform(stack, "plan")
-    check(f"as a module source: {name}", initialised == 0 and status == 0 and "16 to add" in plan, output + plan)
+    check(f"as a module source: {name}", initialised == 0 and status == 0 and f"{added} to add" in plan, output + plan)
 
 
 def plan_and_apply_apart(stacks, aws):
