@@ -95,6 +95,16 @@ zip-again:
 function:
     cargo build --quiet --locked --release --no-default-features --bin bootstrap
 
+# fleets of 1 to 2000 log streams, directly and by a stream, in simulated time; needs Python 3.11
+simulate-fleet *arguments:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    [[ -n ${BOOTSTRAP:-} ]] || just function
+    scripts/simulate-fleet.py {{ arguments }}
+
+# three small fleets of the same
+simulate-fleet-smoke: (simulate-fleet "--smoke")
+
 # apply, messages and destroy on a local AWS; needs Terraform 1.11, Python 3 with venv, git, zip
 deployment:
     #!/usr/bin/env bash
