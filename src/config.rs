@@ -55,6 +55,7 @@ pub struct Settings {
 
 /// Which outcomes are told. A suspicion of forgery always is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each kind is told or not")]
 pub struct NotifyOn {
     /// Established sessions.
     pub authorized: bool,

@@ -59,7 +59,7 @@ fn line(namespace: &str, summary: &Summary, values: &Values, now: SystemTime) ->
     let metrics: Vec<_> = metrics.collect();
     let members = values.iter();
     let members = members.map(|(name, value)| ((*name).to_owned(), Value::from(*value)));
-    let mut line = Map::from_iter(members);
+    let mut line: Map<_, _> = members.collect();
     let dimensions = match summary.cluster.as_str() {
         "" => json!([[]]),
         cluster => {

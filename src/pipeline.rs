@@ -125,9 +125,10 @@ async fn direct(
     };
     drop(data);
     let mut window = Window::default();
-    match batch {
-        Some(batch) => window.add(0, &batch, &app.settings, memory),
-        None => tracing::info!("control message"),
+    if let Some(batch) = batch {
+        window.add(0, &batch, &app.settings, memory);
+    } else {
+        tracing::info!("control message");
     }
     let messages = compose(&mut window, &app.settings, memory);
     let mut summary = Summary::of_all(&window.clusters);

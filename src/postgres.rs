@@ -1,26 +1,26 @@
 //! What PostgreSQL writes to its log about connections.
 //!
 //! ```text
-//! text ──▶ reader ──────▶ log_line_prefix ──▶ message ────────▶ backends ──▶ ConnectionEvent
-//!          segments       every reading       held against      held against
-//!          and records    of the prefix       its prefix        earlier lines
+//! text ──▶ read ────────▶ prefix ────────▶ message ──────▶ verdict ─────▶ evidence ──▶ ConnectionEvent
+//!          heads and      every reading    held against    which of      what earlier
+//!          ends           of the prefix    its prefix      them hold     lines prove
 //! ```
 //!
 //! Anybody who reaches the port can write whole lines into the log through the names of a failed
-//! login: a name holds any byte but NUL, line feeds included, and is not quoted. Three things
-//! tell a forged line from a true one, and only together:
+//! login: a name holds any byte but NUL, line feeds included, and is not quoted. And a text may begin
+//! and end anywhere, for CloudWatch cuts a log where it likes. So every line is read in every way that
+//! PostgreSQL could have written it, and an event says how far the text bears it out, see
+//! [`Standing`]:
 //!
-//! - a record fits PostgreSQL's format to its last byte, with names of at most 63 bytes that
-//!   stand in the message as in the prefix;
-//! - its client and process were announced by `connection received`, which is written before
-//!   the client has sent anything;
-//! - it can follow what the same backend has said before.
+//! - it is certain when all readings agree, no open name before it can reach it, and its backend was
+//!   not yet established when it was written;
+//! - lines of an established session are its own, for SQL writes any message;
+//! - [`Kind::Suspicious`] accuses a session, and so needs certain proof from the same text.
 //!
-//! What contradicts them is [`Kind::Suspicious`]; what only lacks its announcement has
-//! `announced: false`. A fact that a line does not bear beyond doubt is `None`.
+//! A fact that a line does not bear beyond doubt is `None`.
 //!
 //! ```
-//! use aurora_connection_audit::postgres::connection::Kind;
+//! use aurora_connection_audit::postgres::event::{Kind, Standing};
 //! use aurora_connection_audit::postgres::{Announced, LogLinePrefix, read};
 //!
 //! let prefix = LogLinePrefix::compile("%m [%p] ")?;
@@ -30,11 +30,11 @@
 //! ";
 //! // Kept from one batch of a log to the next.
 //! let mut announced = Announced::default();
-//! let reading = read(text, &prefix, &mut announced);
+//! let reading = read(text, &prefix, &mut announced.text_of("orders"));
 //! let refused = &reading.events[1];
 //! assert_eq!(refused.kind, Kind::Rejected);
-//! assert_eq!(refused.user.as_deref(), Some("alice"));
-//! assert!(refused.announced);
+//! assert_eq!(refused.facts.user.as_deref(), Some("alice"));
+//! assert_eq!(refused.standing, Standing::Certain);
 //! # Ok::<(), aurora_connection_audit::postgres::PrefixError>(())
 //! ```
 //!
@@ -42,7 +42,8 @@
 //! authorized, refused), `backend_startup.c` (received) and `postgres.c` (disconnection, ready) of
 //! PostgreSQL 12 to 18.
 //!
-//! [`Kind::Suspicious`]: connection::Kind::Suspicious
+//! [`Standing`]: event::Standing
+//! [`Kind::Suspicious`]: event::Kind::Suspicious
 
 pub mod event;
 mod evidence;

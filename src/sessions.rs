@@ -256,7 +256,7 @@ impl<'a> Sessions<'a> {
             return;
         }
         if entry.is_some_and(|entry| entry.standing == Standing::Claimed) {
-            progress.entry = Some(self.taken + self.connections.len());
+            progress.entry = Some(self.next());
             self.connections.push(refused);
             return;
         }
@@ -293,14 +293,15 @@ impl<'a> Sessions<'a> {
         let text = event.facts.reason.and_then(detail);
         let entry = progress.entry.and_then(|at| self.get_mut(at));
         match entry {
-            Some(entry) if entry.outcome == Outcome::Rejected => {
-                if event.standing >= entry.standing && entry.detail.is_none() {
-                    entry.detail = text;
-                }
+            Some(entry)
+                if entry.outcome == Outcome::Rejected
+                    && event.standing >= entry.standing
+                    && entry.detail.is_none() =>
+            {
+                entry.detail = text;
             }
-            Some(_) => {}
             None if is_of_pam => progress.explanation = text.map(|text| (event.standing, text)),
-            None => {}
+            _ => {}
         }
     }
 

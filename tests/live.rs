@@ -25,7 +25,11 @@ fn agrees_with_a_real_server_and_its_clients() {
     let (text, csv) = server.stop();
 
     let prefix = LogLinePrefix::compile(LOG_LINE_PREFIX).unwrap();
-    let reading = read(text.as_str(), &prefix, &mut Announced::default().text_of("log"));
+    let reading = read(
+        text.as_str(),
+        &prefix,
+        &mut Announced::default().text_of("log"),
+    );
     let outcome = truth::compare(&reading.events, truth::truth(&csv), LOG_LINE_PREFIX);
     println!(
         "{} lines, {} events in the CSV, {} missing, {} wrong, {} suspicious, not known: {:?}",
@@ -82,7 +86,10 @@ fn agrees_with_a_real_server_and_its_clients() {
 fn agrees_with_clients(connections: &[Connection<'_>], told: &[Told]) {
     let names = |connection: &Connection<'_>| {
         let name = |name: &Option<std::borrow::Cow<'_, str>>| name.as_deref().map(str::to_owned);
-        (name(&connection.facts.user), name(&connection.facts.database))
+        (
+            name(&connection.facts.user),
+            name(&connection.facts.database),
+        )
     };
     let mut network: Vec<&Connection<'_>> = connections
         .iter()

@@ -18,8 +18,8 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
-fn decode_data(data: String) -> Result<Option<LogBatch>, DecodeError> {
-    decode(&data)
+fn decode_data(data: impl AsRef<str>) -> Result<Option<LogBatch>, DecodeError> {
+    decode(data.as_ref())
 }
 
 fn decode_gzip(gzip: &[u8]) -> Result<Option<LogBatch>, DecodeError> {

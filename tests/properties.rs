@@ -23,7 +23,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use aurora_connection_audit::postgres::event::{ConnectionEvent, Encryption, Kind};
+use aurora_connection_audit::postgres::event::{ConnectionEvent, Encryption, Kind, Standing};
 use aurora_connection_audit::postgres::{Announced, LogLinePrefix, read};
 use aurora_connection_audit::sessions;
 use proptest::prelude::*;
@@ -67,8 +67,8 @@ proptest! {
     #[test]
     fn a_log_is_read_as_it_was_written(log in log()) {
         let prefix = LogLinePrefix::compile(log.setting).unwrap();
-        let reading = read(&log.text, &prefix, &mut Announced::default().text_of(""));
-        let mut faults = log.faults(0, &reading.events, |_| true);
+        let reading = read(log.text.as_str(), &prefix, &mut Announced::default().text_of(""));
+        let mut faults = log.faults(0, &reading.events, is_certain);
         faults.extend(log.missing(&reading.events));
         prop_assert!(faults.is_empty(), "{faults:#?}\nin\n{}", log.text);
     }
@@ -84,9 +84,9 @@ proptest! {
         let mut announced = Announced::default();
         let mut faults = Vec::new();
         for (start, part) in [(0, &log.text[..cut]), (cut, &log.text[cut..])] {
-            let reading = read(part, &prefix, &mut announced);
-            let over_tcp = |event: &ConnectionEvent<'_>| event.facts.host != Some("[local]");
-            let concerns = |event: &ConnectionEvent<'_>| event.announced && over_tcp(event);
+            let reading = read(part, &prefix, &mut announced.text_of(""));
+            let over_tcp = |event: &ConnectionEvent<'_>| event.facts.host.as_deref() != Some("[local]");
+            let concerns = |event: &ConnectionEvent<'_>| event.standing == Standing::Certain && over_tcp(event);
             faults.extend(log.faults(start, &reading.events, concerns));
         }
         prop_assert!(faults.is_empty(), "{faults:#?}\nin\n{}\ncut at {cut}", log.text);
@@ -101,12 +101,16 @@ proptest! {
             let Ok(prefix) = LogLinePrefix::compile(setting) else {
                 continue;
             };
-            let reading = read(&text, &prefix, &mut Announced::default().text_of(""));
+            let reading = read(text.as_str(), &prefix, &mut Announced::default().text_of(""));
             prop_assert_eq!(reading.counts.lines, text.split_terminator('\n').count());
             let connections = sessions::join(reading.events);
             prop_assert!(connections.len() <= text.len());
         }
     }
+}
+
+fn is_certain(event: &ConnectionEvent<'_>) -> bool {
+    event.standing == Standing::Certain
 }
 
 /// A log, and what each of its lines is.
@@ -204,7 +208,7 @@ impl Log {
         if self.setting.contains("%r") {
             let port = (backend.host != "[local]").then_some(backend.port);
             check(
-                (event.facts.host, event.facts.port) == (Some(backend.host), port),
+                (event.facts.host.as_deref(), event.facts.port) == (Some(backend.host), port),
                 "client",
             );
         }
@@ -225,14 +229,14 @@ impl Log {
         let written = server_log::clean(&backend.application_name, backend.escapes);
         let imitates = written.contains(" SSL enabled (") || written.contains(" GSS (");
         if event.kind == Kind::Authorized {
-            match event.facts.encryption {
+            match &event.facts.encryption {
                 Encryption::Tls(_) => check(backend.encrypted, "tls"),
                 Encryption::TlsAsLogged(_) => check(backend.encrypted || imitates, "tls"),
                 Encryption::Plain => check(!backend.encrypted, "plain"),
-                Encryption::Gss => check(imitates, "gss"),
+                Encryption::Gss | Encryption::GssAsLogged => check(imitates, "gss"),
                 Encryption::Unknown => check(imitates || !prefix_names, "tls not known"),
             }
-            match event.facts.application_name {
+            match event.facts.application_name.as_deref() {
                 Some(name) => check(
                     name == written || imitates && written.starts_with(name),
                     "application name",

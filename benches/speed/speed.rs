@@ -90,11 +90,7 @@ fn payloads(criterion: &mut Criterion) {
     let payload = payload(log.text.lines());
     let gzip = gzip(log.text.lines());
     let patterns = rivals::compiled();
-    check(
-        "ours, payload",
-        &log,
-        ours_of_payload(&payload, &prefix),
-    );
+    check("ours, payload", &log, ours_of_payload(&payload, &prefix));
     tell(
         "LogsEvent and regex",
         &log,

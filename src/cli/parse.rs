@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
 use super::{Failure, PrefixFlag, input};
-use crate::postgres::event::{ConnectionEvent, Encryption, Kind};
+use crate::postgres::event::{ConnectionEvent, Encryption, Kind, Standing};
 use crate::postgres::{self, Announced};
 
 /// One event; what is not known is absent.
@@ -89,6 +89,9 @@ fn write_events(mut out: impl Write, text: &str, events: &[ConnectionEvent]) -> 
             .unwrap_or_default();
         line += since.split(|byte| *byte == b'\n').count() - 1;
         counted = event.offset;
+        if event.standing == Standing::Alternative {
+            continue;
+        }
         suspicious += usize::from(event.kind == Kind::Suspicious);
         if let Some(name) = name(event.kind) {
             serde_json::to_writer(&mut out, &object(name, event, line))?;

@@ -129,9 +129,10 @@ impl Answer {
         let mut summary = Summary::of_all(&self.summaries);
         let mut names = self.summaries.values().map(|summary| &summary.cluster);
         let first = names.next().cloned().unwrap_or_default();
-        summary.cluster = match names.all(|name| *name == first) {
-            true => first,
-            false => String::new(),
+        summary.cluster = if names.all(|name| *name == first) {
+            first
+        } else {
+            String::new()
         };
         json!({
             "summary": summary,

@@ -24,6 +24,10 @@ use suffix::Suffix;
 
 /// What one reading of a line amounts to.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most lines that are kept are events"
+)]
 pub(super) enum Said<'a> {
     /// A connection event.
     Event(Report<'a>),
@@ -349,6 +353,10 @@ fn session_time(text: &str) -> Option<Duration> {
 }
 
 /// What PAM answered: RDS's reason of a failed IAM login.
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "as the readers of all other messages"
+)]
 fn pam_failed<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<Report<'a>> {
     let mut report = of_session(Kind::Explanation, prefix);
     report.facts.reason = Some(Cow::Borrowed(rest));

@@ -990,7 +990,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
 fn without_tabs_in(text: Cow<'_, str>) -> Cow<'_, str> {
     match text {
         Cow::Borrowed(text) => without_tabs(text),
-        owned => owned,
+        owned @ Cow::Owned(_) => owned,
     }
 }
 

@@ -112,15 +112,15 @@ pub(super) fn shared_prefix<'a>(
     other: PrefixFields<'a>,
 ) -> PrefixFields<'a> {
     PrefixFields {
-        time: same(first.time, &other.time),
-        remote: same(first.remote, &other.remote),
-        host: same(first.host, &other.host),
-        port: same(first.port, &other.port),
-        user: same(first.user, &other.user),
-        database: same(first.database, &other.database),
-        application_name: same(first.application_name, &other.application_name),
-        backend_pid: same(first.backend_pid, &other.backend_pid),
-        sql_state: same(first.sql_state, &other.sql_state),
+        time: same(first.time, other.time.as_ref()),
+        remote: same(first.remote, other.remote.as_ref()),
+        host: same(first.host, other.host.as_ref()),
+        port: same(first.port, other.port.as_ref()),
+        user: same(first.user, other.user.as_ref()),
+        database: same(first.database, other.database.as_ref()),
+        application_name: same(first.application_name, other.application_name.as_ref()),
+        backend_pid: same(first.backend_pid, other.backend_pid.as_ref()),
+        sql_state: same(first.sql_state, other.sql_state.as_ref()),
         is_of_server: first.is_of_server && other.is_of_server,
     }
 }
@@ -139,26 +139,26 @@ fn shared_report<'a>(first: Report<'a>, other: Report<'a>) -> Report<'a> {
         } else {
             Named::Nobody
         },
-        principal: same(first.principal, &other.principal),
+        principal: same(first.principal, other.principal.as_ref()),
         facts: Facts {
             time: None,
             backend_pid: facts.backend_pid,
-            user: same(facts.user, &others.user),
-            database: same(facts.database, &others.database),
+            user: same(facts.user, others.user.as_ref()),
+            database: same(facts.database, others.database.as_ref()),
             host: facts.host,
             port: facts.port,
-            application_name: same(facts.application_name, &others.application_name),
+            application_name: same(facts.application_name, others.application_name.as_ref()),
             replication: facts.replication && others.replication,
             encryption,
-            auth_method: same(facts.auth_method, &others.auth_method),
-            identity: same(facts.identity, &others.identity),
-            session_time: same(facts.session_time, &others.session_time),
-            reason: same(facts.reason, &others.reason),
-            sql_state: same(facts.sql_state, &others.sql_state),
+            auth_method: same(facts.auth_method, others.auth_method.as_ref()),
+            identity: same(facts.identity, others.identity.as_ref()),
+            session_time: same(facts.session_time, others.session_time.as_ref()),
+            reason: same(facts.reason, others.reason.as_ref()),
+            sql_state: same(facts.sql_state, others.sql_state.as_ref()),
         },
     }
 }
 
-fn same<T: PartialEq>(first: Option<T>, other: &Option<T>) -> Option<T> {
-    first.filter(|first| other.as_ref() == Some(first))
+fn same<T: PartialEq>(first: Option<T>, other: Option<&T>) -> Option<T> {
+    first.filter(|first| other == Some(first))
 }

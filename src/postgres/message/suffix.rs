@@ -165,9 +165,10 @@ fn gss(text: &str) -> Option<(Encryption<'_>, Option<&str>)> {
     let (authenticated, rest) = inside.split_once(", encrypted=")?;
     let is_authenticated = answer(authenticated)?;
     let (encrypted, mut rest) = rest.split_once(", ").unwrap_or((rest, ""));
-    let encryption = match answer(encrypted)? {
-        true => Encryption::Gss,
-        false => Encryption::Plain,
+    let encryption = if answer(encrypted)? {
+        Encryption::Gss
+    } else {
+        Encryption::Plain
     };
     if let Some(delegated) = rest.strip_prefix("delegated_credentials=") {
         let (delegated, behind) = delegated.split_once(", ").unwrap_or((delegated, ""));

@@ -72,7 +72,7 @@ fn a_flood_of_refusals_hides_no_entry() {
     ];
     let entry = |name: &'static str| {
         with(connection(), |facts| {
-            facts.application_name = Some(name.into())
+            facts.application_name = Some(name.into());
         })
     };
     connections.extend(entries.map(entry));
