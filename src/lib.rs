@@ -8,15 +8,17 @@
 //!               (text)         of a line    of a backend
 //! ```
 //!
-//! [`pipeline`] is the whole program on one screen. [`postgres`] knows neither AWS nor Slack and
-//! does no I/O. Network calls live in [`http`] and its two callers, [`aws`] and [`slack`]. Only the bodies of the two binaries, [`lambda`] and `cli`, read the environment.
+//! [`pipeline`] is the whole program. [`postgres`] knows neither AWS nor Slack and does no I/O.
+//! Network calls live in [`http`] and its two callers, [`aws`] and [`slack`]. Only the bodies of
+//! the two binaries, [`lambda`] and `cli`, read the environment.
 //!
 //! From log lines to the messages that Slack would get, without a network:
 //!
 //! ```
 //! use aurora_connection_audit::cloudwatch::LogBatch;
 //! use aurora_connection_audit::config::Settings;
-//! use aurora_connection_audit::pipeline::{self, Memory};
+//! use aurora_connection_audit::memory::Memory;
+//! use aurora_connection_audit::pipeline::{Window, compose};
 //!
 //! let settings = Settings::from_vars(|variable| {
 //!     (variable == "MESSAGE_LANGUAGE").then(|| "en".to_owned())
@@ -30,8 +32,9 @@
 //!     .to_owned(),
 //!     ..LogBatch::default()
 //! };
-//! let (messages, summary) = pipeline::messages(&settings, &batch, &mut Memory::default());
-//! assert_eq!(summary.authorized, 1);
+//! let (mut window, mut memory) = (Window::default(), Memory::default());
+//! window.add(0, &batch, &settings, &mut memory);
+//! let messages = compose(&mut window, &settings, &memory);
 //! assert_eq!(messages[0].channel, "default");
 //! let text = messages[0].payload["text"].as_str().unwrap();
 //! assert!(text.contains("User: alice"));

@@ -139,8 +139,7 @@ fn a_whole_connection() {
             Received 10.0.1.23:53298 [4242]
             Authenticated app_user@appdb 10.0.1.23:53298 [4242] method="scram-sha-256" identity="app_user"
             Authorized app_user@appdb 10.0.1.23:53298 [4242] TLSv1.3/TLS_AES_256_GCM_SHA384/256 app="psql"
-            Ready app_user@appdb 10.0.1.23:53298 [4242]
-            Disconnected app_user@appdb 10.0.1.23:53298 [4242] after=3723.013s"#,
+            Disconnected app_user@appdb 10.0.1.23:53298 [4242] after=3723.013s OfItsBackend"#,
     );
 }
 
@@ -151,12 +150,12 @@ fn both_prefixes_of_rds() {
     check(
         RDS_LONG,
         &format!("{line}{message}\n"),
-        r#"Authorized app_user@appdb 10.0.1.23:54044 [4236] plain state="00000" unannounced"#,
+        r#"Authorized app_user@appdb 10.0.1.23:54044 [4236] plain state="00000" OfItsBackend"#,
     );
     check(
         &format!("{RDS_LONG}:"),
         &format!("{line}:{message}\n"),
-        r#"Authorized app_user@appdb 10.0.1.23:54044 [4236] plain state="00000" unannounced"#,
+        r#"Authorized app_user@appdb 10.0.1.23:54044 [4236] plain state="00000" OfItsBackend"#,
     );
 }
 
@@ -184,26 +183,26 @@ fn hosts_of_every_kind() {
 #[test]
 fn what_stands_behind_the_names() {
     for (behind, expected) in [
-        ("", "Authorized u@d 10.0.1.23:1 [7] plain unannounced"),
+        ("", "Authorized u@d 10.0.1.23:1 [7] plain Claimed"),
         (
             " SSL enabled (protocol=TLSv1.2, cipher=ECDHE, bits=256, compression=off)",
-            "Authorized u@d 10.0.1.23:1 [7] TLSv1.2/ECDHE/256 unannounced",
+            "Authorized u@d 10.0.1.23:1 [7] TLSv1.2/ECDHE/256 OfItsBackend",
         ),
         (
             " application_name=psql GSS (authenticated=yes, encrypted=yes, principal=alice@EXAMPLE.COM)",
-            r#"Authorized u@d 10.0.1.23:1 [7] gss app="psql" unannounced"#,
+            r#"Authorized u@d 10.0.1.23:1 [7] gss app="psql" identity="alice@EXAMPLE.COM" OfItsBackend"#,
         ),
         (
             " application_name=psql GSS (authenticated=no, encrypted=no, delegated_credentials=no)",
-            r#"Authorized u@d 10.0.1.23:1 [7] plain app="psql" unannounced"#,
+            r#"Authorized u@d 10.0.1.23:1 [7] app="psql" OfItsBackend"#,
         ),
         (
             " application_name=a b=c database=d",
-            r#"Authorized u@d 10.0.1.23:1 [7] plain app="a b=c database=d" unannounced"#,
+            r#"Authorized u@d 10.0.1.23:1 [7] plain app="a b=c database=d" OfItsBackend"#,
         ),
         (
             " application_name=x SSL enabled (protocol=TLSv1.3, cipher=X, bits=1) SSL enabled (protocol=TLSv1.3, cipher=X, bits=1)",
-            "Authorized u@d 10.0.1.23:1 [7] unannounced",
+            "Authorized u@d 10.0.1.23:1 [7] OfItsBackend",
         ),
     ] {
         let line = "2026-11-23 09:39:00 UTC:10.0.1.23(1):u@d:[7]:LOG:  connection authorized: user=u database=d";
@@ -223,11 +222,11 @@ fn other_ways_in() {
 2026-11-23 09:39:00 UTC:10.0.1.23(4):app_user@appdb:[4]:LOCATION:  PerformAuthentication, postinit.c:292
 ",
         r#"
-            Authenticated app_user@appdb [local] [1] method="trust" unannounced
-            Authenticated cert_user@appdb 10.0.1.23:2 [2] method="cert" identity="CN=cert_user,O=ACME\\, Inc.,C=US" unannounced
-            Authorized repl_user@? 10.0.1.23:3 [3] replication plain app="walreceiver" unannounced
-            Disconnected repl_user@? 10.0.1.23:3 [3] after=3ms unannounced
-            Authorized app_user@appdb 10.0.1.23:4 [4] plain unannounced"#,
+            Authenticated app_user@appdb [local] [1] method="trust" Claimed
+            Authenticated cert_user@appdb 10.0.1.23:2 [2] method="cert" identity="CN=cert_user,O=ACME\\, Inc.,C=US"
+            Authorized repl_user@? 10.0.1.23:3 [3] replication plain app="walreceiver"
+            Disconnected repl_user@? 10.0.1.23:3 [3] after=3ms
+            Authorized app_user@appdb 10.0.1.23:4 [4] plain OfItsBackend"#,
     );
 }
 
@@ -236,55 +235,55 @@ fn every_way_to_be_turned_away() {
     for (message, expected) in [
         (
             "password authentication failed for user \"u\"",
-            r#"Rejected u@d 10.0.1.23:1 [7] reason="password authentication failed for user \"u\"" unannounced"#,
+            r#"Rejected u@d 10.0.1.23:1 [7] reason="password authentication failed for user \"u\"" Claimed"#,
         ),
         (
             "PAM authentication failed for user \"u\"",
-            r#"Rejected u@d 10.0.1.23:1 [7] reason="PAM authentication failed for user \"u\"" unannounced"#,
+            r#"Rejected u@d 10.0.1.23:1 [7] reason="PAM authentication failed for user \"u\"" Claimed"#,
         ),
         (
             "no pg_hba.conf entry for host \"10.0.1.23\", user \"u\", database \"d\", no encryption",
-            r#"Rejected u@d 10.0.1.23:1 [7] plain reason="no pg_hba.conf entry for host \"10.0.1.23\", user \"u\", database \"d\", no encryption" unannounced"#,
+            r#"Rejected u@d 10.0.1.23:1 [7] plain reason="no pg_hba.conf entry for host \"10.0.1.23\", user \"u\", database \"d\", no encryption""#,
         ),
         (
             "no pg_hba.conf entry for host \"10.0.1.23\", user \"u\", database \"d\", SSL off",
-            r#"Rejected u@d 10.0.1.23:1 [7] plain reason="no pg_hba.conf entry for host \"10.0.1.23\", user \"u\", database \"d\", SSL off" unannounced"#,
+            r#"Rejected u@d 10.0.1.23:1 [7] plain reason="no pg_hba.conf entry for host \"10.0.1.23\", user \"u\", database \"d\", SSL off""#,
         ),
         (
             "pg_hba.conf rejects connection for host \"10.0.1.23\", user \"u\", database \"d\", SSL encryption",
-            r#"Rejected u@d 10.0.1.23:1 [7] reason="pg_hba.conf rejects connection for host \"10.0.1.23\", user \"u\", database \"d\", SSL encryption" unannounced"#,
+            r#"Rejected u@d 10.0.1.23:1 [7] reason="pg_hba.conf rejects connection for host \"10.0.1.23\", user \"u\", database \"d\", SSL encryption""#,
         ),
         (
             "no pg_hba.conf entry for replication connection from host \"10.0.1.23\", user \"u\", no encryption",
-            r#"Rejected u@d 10.0.1.23:1 [7] replication plain reason="no pg_hba.conf entry for replication connection from host \"10.0.1.23\", user \"u\", no encryption" unannounced"#,
+            r#"Rejected u@d 10.0.1.23:1 [7] replication plain reason="no pg_hba.conf entry for replication connection from host \"10.0.1.23\", user \"u\", no encryption" Claimed"#,
         ),
         (
             "role \"u\" is not permitted to log in",
-            r#"Rejected u@d 10.0.1.23:1 [7] reason="role \"u\" is not permitted to log in" unannounced"#,
+            r#"Rejected u@d 10.0.1.23:1 [7] reason="role \"u\" is not permitted to log in" Claimed"#,
         ),
         (
             "database \"d\" does not exist",
-            r#"Rejected u@d 10.0.1.23:1 [7] reason="database \"d\" does not exist" unannounced"#,
+            r#"Rejected u@d 10.0.1.23:1 [7] reason="database \"d\" does not exist" Claimed"#,
         ),
         (
             "too many connections for role \"u\"",
-            r#"Rejected u@d 10.0.1.23:1 [7] reason="too many connections for role \"u\"" unannounced"#,
+            r#"Rejected u@d 10.0.1.23:1 [7] reason="too many connections for role \"u\"" Claimed"#,
         ),
         (
             "sorry, too many clients already",
-            r#"Rejected u@d 10.0.1.23:1 [7] reason="sorry, too many clients already" unannounced"#,
+            r#"Rejected u@d 10.0.1.23:1 [7] reason="sorry, too many clients already" Claimed"#,
         ),
         (
             "the database system is starting up",
-            r#"Rejected u@d 10.0.1.23:1 [7] reason="the database system is starting up" unannounced"#,
+            r#"Rejected u@d 10.0.1.23:1 [7] reason="the database system is starting up" Claimed"#,
         ),
         (
             "unsupported frontend protocol 1234.5679: server supports 3.0 to 3.2",
-            r#"Rejected u@d 10.0.1.23:1 [7] reason="unsupported frontend protocol 1234.5679: server supports 3.0 to 3.2" unannounced"#,
+            r#"Rejected u@d 10.0.1.23:1 [7] reason="unsupported frontend protocol 1234.5679: server supports 3.0 to 3.2" Claimed"#,
         ),
         (
             "password authentication failed for user \"eve\"",
-            "Suspicious unannounced",
+            r#"Rejected eve@? [7] reason="password authentication failed for user \"eve\"" Claimed"#,
         ),
         ("terminating connection due to administrator command", ""),
     ] {
@@ -303,8 +302,8 @@ fn a_detail_belongs_to_its_rejection() {
         RDS,
         lines,
         r#"
-            Rejected no_such_role@appdb 10.0.1.23:40024 [4294] reason="password authentication failed for user \"no_such_role\"" unannounced
-            RejectionDetail 10.0.1.23:40024 [4294] reason="Role \"no_such_role\" does not exist.\nConnection matched file \"/rdsdbdata/config/pg_hba.conf\" line 18: \"host    all          all             10.0.1.0/24      scram-sha-256\"" unannounced"#,
+            Rejected no_such_role@appdb 10.0.1.23:40024 [4294] reason="password authentication failed for user \"no_such_role\"" Claimed
+            Explanation no_such_role@appdb 10.0.1.23:40024 [4294] reason="Role \"no_such_role\" does not exist.\nConnection matched file \"/rdsdbdata/config/pg_hba.conf\" line 18: \"host    all          all             10.0.1.0/24      scram-sha-256\"""#,
     );
     check_joined(
         lines,
@@ -335,12 +334,12 @@ fn forgeries_are_no_connections() {
 \t@appdb:[5409]:FATAL:  password authentication failed for user \"eve@d:[5409]:LOG:  connection authorized: user=eve database=d
 \t\t\"
 ",
-            r#"Rejected eve@d:[5409]:LOG:  connection authorized: user=eve database=d\n\t@appdb 10.0.1.23:40662 [5409] reason="password authentication failed for user \"eve@d:[5409]:LOG:  connection authorized: user=eve database=d\n\t\"""#,
+            r#"Rejected eve@d:[5409]:LOG:  connection authorized: user=eve database=d\n\t@appdb 10.0.1.23:40662 [5409] reason="password authentication failed for user \"eve@d:[5409]:LOG:  connection authorized: user=eve database=d\n\t\"" Claimed"#,
         ),
         (
             "2026-11-23 09:38:10 UTC:10.0.1.23(40662):app_user@d:[5409]:LOG:  connection authorized: user=app_user database=d:[5409]:FATAL:  password authentication failed for user \"app_user\"
 ",
-            r#"Rejected app_user@d:[5409]:LOG:  connection authorized: user=app_user database=d 10.0.1.23:40662 [5409] reason="password authentication failed for user \"app_user\"""#,
+            r#"Rejected app_user@d:[5409]:LOG:  connection authorized: user=app_user database=d 10.0.1.23:40662 [5409] reason="password authentication failed for user \"app_user\"" Claimed"#,
         ),
         (
             "2026-11-23 09:38:10 UTC:10.0.1.23(40662):app_user@appdb:[5409]:LOG:  connection authorized: user=app_user database=appdb
@@ -351,7 +350,7 @@ fn forgeries_are_no_connections() {
 ",
             "
             Authorized app_user@appdb 10.0.1.23:40662 [5409] plain
-            Suspicious 10.0.1.23:40662 unannounced",
+            Suspicious app_user@appdb 10.0.1.23:40662 [5409]",
         ),
     ] {
         let expected = format!("Received 10.0.1.23:40662 [5409]\n{}", expected.trim());
@@ -366,13 +365,16 @@ fn a_line_beyond_the_longest_names_is_no_part_of_what_cannot_be_read() {
     for (text, expected) in [
         (
             format!("{unread}{}\n{line}", "接続".repeat(16)),
-            "Authorized alice@appdb 10.0.1.24:5 [6] plain unannounced",
+            "Authorized alice@appdb 10.0.1.24:5 [6] plain OfItsBackend",
         ),
-        (format!("{unread}接続\n{line}"), "Suspicious unannounced"),
+        (
+            format!("{unread}接続\n{line}"),
+            "Authorized alice@appdb 10.0.1.24:5 [6] plain Claimed",
+        ),
         // A byte that is not UTF-8 takes up three here.
         (
             format!("{unread}{}\n{line}", "\u{fffd}".repeat(32)),
-            "Suspicious unannounced",
+            "Authorized alice@appdb 10.0.1.24:5 [6] plain Claimed",
         ),
     ] {
         check(RDS, &text, expected);
@@ -396,17 +398,19 @@ fn the_lines_of_a_backend_are_one_connection() {
     for (lines, expected) in [
         (
             format!("{received}{authenticated}{authorized}"),
-            r#"Authorized u@d method="md5""#,
+            r#"Authorized u@d method="md5" unconfirmed"#,
         ),
         (
             format!("{received}{authenticated}{authorized}{refused}"),
-            r#"Rejected u@d method="md5" reason="database \"d\" does not exist""#,
+            r#"
+            Authorized u@d method="md5" unconfirmed
+            Rejected u@d reason="database \"d\" does not exist" unconfirmed"#,
         ),
         (
             format!("{received}{authorized}{gone}"),
             "
             Authorized u@d
-            Disconnected u@d after=5s",
+            Disconnected u@d after=5s unconfirmed",
         ),
         (received.to_owned(), ""),
         (gone.to_owned(), "Disconnected u@d after=5s unconfirmed"),
@@ -417,7 +421,9 @@ fn the_lines_of_a_backend_are_one_connection() {
         // libpq's `sslmode=prefer`.
         (
             wrong(2, 8) + &wrong(3, 9),
-            r#"Rejected u@d reason="password authentication failed for user \"u\"" attempts=2"#,
+            r#"
+            Rejected u@d reason="password authentication failed for user \"u\""
+            Rejected u@d reason="password authentication failed for user \"u\"" unconfirmed"#,
         ),
         // The same process id twice.
         (
@@ -425,7 +431,7 @@ fn the_lines_of_a_backend_are_one_connection() {
             r#"
             Authorized u@d
             Disconnected u@d after=5s
-            Rejected u@d reason="password authentication failed for user \"u\"""#,
+            Rejected u@d reason="password authentication failed for user \"u\"" unconfirmed"#,
         ),
     ] {
         check_joined(&lines, expected);

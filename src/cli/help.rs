@@ -40,10 +40,11 @@ auth_method, identity, session_seconds, reason, sql_state, line. What is not kno
 
 pub(super) const REPLAY: &str = "\
 Examples:
+  aurora-connection-audit replay events.jsonl
   What the messages in the retry queue would have told:
     aws sqs receive-message --queue-url \"$QUEUE\" | jq -c '{Records: [.Messages[] | {eventSource: \"aws:sqs\", body: .Body}]}' | aurora-connection-audit replay
   The same log in five processes that know nothing of each other:
-    aurora-connection-audit replay --cold events.jsonl";
+  aurora-connection-audit replay --cold events.jsonl";
 
 pub(super) const EVENT: &str = "\
 Examples:

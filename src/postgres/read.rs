@@ -761,7 +761,9 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
                     && !self.evidence.is_authorized_here(backend)
                     && self.evidence.shows_authorizations();
                 if is_starting {
+                    // An authorization that can be read in several ways is not known of.
                     event.kind = Kind::Rejected;
+                    event.standing = event.standing.min(Standing::OfItsBackend);
                     self.push(event);
                 }
             }

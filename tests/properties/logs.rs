@@ -288,11 +288,6 @@ impl Forgery {
     }
 }
 
-/// `[unknown]` and its translations stand for no name, though a name can be such.
-pub(crate) fn is_bracketed(name: &str) -> bool {
-    name.starts_with('[') && name.ends_with(']')
-}
-
 /// What ends the value of `escape` in the prefix.
 pub(crate) fn literal_behind<'a>(setting: &'a str, escape: &str) -> Option<&'a str> {
     let (_, behind) = setting.split_once(escape)?;
