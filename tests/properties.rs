@@ -194,10 +194,9 @@ impl Log {
         ] {
             let name = String::from_utf8_lossy(name);
             let expected = line.named || line.kind == Some(Kind::Explanation);
-            match ours {
-                Some(ours) => check(expected && *ours == name, what),
-                // Nothing is told that the line does not bear beyond doubt.
-                None => {}
+            // Nothing is told that the line does not bear beyond doubt.
+            if let Some(ours) = ours {
+                check(expected && *ours == name, what);
             }
         }
         let written = server_log::clean(&backend.application_name, backend.escapes);
@@ -210,12 +209,11 @@ impl Log {
                 Encryption::Gss | Encryption::GssAsLogged => check(imitates, "gss"),
                 Encryption::Unknown => {}
             }
-            match event.facts.application_name.as_deref() {
-                Some(name) => check(
+            if let Some(name) = event.facts.application_name.as_deref() {
+                check(
                     name == written || imitates && written.starts_with(name),
                     "application name",
-                ),
-                None => {}
+                );
             }
         }
         if event.kind == Kind::Rejected || event.kind == Kind::Explanation {
