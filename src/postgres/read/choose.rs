@@ -1,0 +1,205 @@
+//! Of several readings of a line: which are possible, and what is likeliest.
+
+use super::super::event::Kind;
+use super::super::line::{LogLine, PrefixFields};
+use super::super::message::{self, Said};
+use super::super::prefix::Readings;
+use super::super::tokens::Severity;
+use super::super::verdict::{self, Judgement};
+use super::{Behind, Choice, Reader};
+
+impl<'a> Reader<'a, '_, '_> {
+    /// The reading of a record that its message, earlier lines of its backend and the text behind it
+    /// leave, and whether it is the only one, or says what all of them share.
+    pub(super) fn judge(&mut self, readings: &Readings<'a>) -> Option<Choice<'a>> {
+        let mut possible = self.possible(readings);
+        let first = possible.next()?;
+        let mut others: Vec<_> = possible.collect();
+        if others.is_empty() {
+            return Some(Choice {
+                judgement: first,
+                is_only: true,
+                others,
+            });
+        }
+        others.push(first);
+        self.choose(others, readings.names_end)
+    }
+
+    /// The readings that PostgreSQL can have written.
+    pub(super) fn possible(&self, readings: &Readings<'a>) -> impl Iterator<Item = Judgement<'a>> {
+        readings
+            .iter()
+            .filter(|line| line.prefix.fit_together())
+            .map(|line| self.judgement(line))
+            .filter(Judgement::is_possible)
+    }
+
+    pub(super) fn judgement(&self, line: &LogLine<'a>) -> Judgement<'a> {
+        let end = self.record_end(line.message);
+        Judgement {
+            line: *line,
+            said: message::read(line, self.slice(line.message, end)),
+            end,
+        }
+    }
+
+    /// Of several possible readings: those that PostgreSQL can have written there; of these, those that
+    /// go best with what stands before and behind.
+    pub(super) fn choose(
+        &mut self,
+        mut possible: Vec<Judgement<'a>>,
+        names_end: usize,
+    ) -> Option<Choice<'a>> {
+        self.rule_out(&mut possible, names_end);
+        let all = possible.clone();
+        self.prefer(&mut possible);
+        let (judgement, agree) = if has_one_end(&all) {
+            keep_if_any(&mut possible, |judgement| self.explains_last(judgement));
+            verdict::of(possible)?
+        } else {
+            (self.choose_length(possible, &all)?, false)
+        };
+        let is_only = agree
+            && all
+                .iter()
+                .all(|one| verdict::agrees(&one.said, &judgement.said));
+        Some(Choice {
+            judgement,
+            is_only,
+            others: all,
+        })
+    }
+
+    /// Leaves out what PostgreSQL does not write in such a place.
+    pub(super) fn rule_out(&self, possible: &mut Vec<Judgement<'a>>, names_end: usize) {
+        if self.behind != Behind::Unknown && self.is_last_certain {
+            keep_if_any(possible, |judgement| {
+                judgement.line.severity.place() == 0 || self.goes_with_last(judgement)
+            });
+        }
+        if self.behind != Behind::Unknown && has_one_client(possible) {
+            keep_if_any(possible, |judgement| {
+                let backend = self.evidence.backend(&judgement.line.prefix);
+                self.evidence.is_known_here(backend)
+            });
+        }
+        keep_if_any(possible, |judgement| {
+            judgement.said != Said::Contradiction
+                || self.is_of_sql(judgement)
+                || self.is_last(judgement)
+        });
+        if !has_one_end(possible) {
+            keep_if_any(possible, |judgement| {
+                self.goes_on_behind(judgement.end, names_end)
+            });
+        }
+    }
+
+    /// Keeps what is more likely, for what is seen before and behind.
+    pub(super) fn prefer(&self, possible: &mut Vec<Judgement<'a>>) {
+        if self.behind != Behind::Unknown {
+            keep_if_any(possible, |judgement| {
+                let backend = self.evidence.backend(&judgement.line.prefix);
+                self.evidence.is_known_here(backend)
+            });
+        }
+        keep_if_any(possible, |judgement| self.goes_with_last(judgement));
+        keep_if_any(possible, |judgement| self.is_of_sql(judgement));
+    }
+
+    /// Of readings that end in different places, and of which nothing is certain: what is told of the
+    /// record. What stands behind it is in doubt as far as the longest goes.
+    pub(super) fn choose_length(
+        &mut self,
+        possible: Vec<Judgement<'a>>,
+        all: &[Judgement<'a>],
+    ) -> Option<Judgement<'a>> {
+        let latest = all.iter().map(|one| one.line.message).max()?;
+        self.doubt = self.doubt.max(latest);
+        verdict::of_different_lengths(possible)
+    }
+
+    /// Is the record the DETAIL of the refusal before it?
+    pub(super) fn explains_last(&self, judgement: &Judgement<'a>) -> bool {
+        let is_detail = matches!(judgement.said, Said::Detail(_));
+        is_detail && self.is_of_last_refusal(&judgement.line.prefix)
+    }
+
+    pub(super) fn is_of_last_refusal(&self, prefix: &PrefixFields<'_>) -> bool {
+        let last = self.reading.events.last().filter(|_| self.is_last_refused);
+        last.is_some_and(|last| {
+            last.kind == Kind::Rejected
+                && last.facts.backend_pid == prefix.backend_pid
+                && last.facts.host.as_deref() == prefix.host
+                && last.facts.port == prefix.port
+        })
+    }
+
+    /// Is the record part of the report that the one before it is part of?
+    pub(super) fn goes_with_last(&self, judgement: &Judgement<'a>) -> bool {
+        let place = judgement.line.severity.place();
+        let is_of_report = |last: &LogLine<'_>| {
+            let is_behind = match judgement.line.severity {
+                // QUERY and CONTEXT, LOCATION and BACKTRACE.
+                Severity::Context | Severity::Location => last.severity.place() <= place,
+                _ => last.severity.place() < place,
+            };
+            is_behind && last.prefix.is_of_report(&judgement.line.prefix)
+        };
+        place > 0 && self.last.as_ref().is_some_and(is_of_report)
+    }
+
+    /// Is the next record not there, or not whole?
+    pub(super) fn is_last(&self, judgement: &Judgement<'a>) -> bool {
+        let at = judgement.end + 1;
+        let behind = self.text.get(at..).unwrap_or_default();
+        let is_open = self
+            .readings_at(at)
+            .is_some_and(|readings| readings.names_end >= self.text.len());
+        behind.is_empty() || is_open
+    }
+
+    /// Has a session written the record by SQL? PostgreSQL then tells where, on the next line.
+    pub(super) fn is_of_sql(&self, judgement: &Judgement<'a>) -> bool {
+        let is_report = matches!(judgement.line.severity, Severity::Log | Severity::Other);
+        let at = judgement.end + 1;
+        let behind = self.text.get(at..).filter(|_| is_report);
+        let Some(readings) = behind.and_then(|_| self.readings_at(at)) else {
+            return false;
+        };
+        let (mine, mut next) = (&judgement.line.prefix, readings.iter());
+        next.any(|next| {
+            let is_part = next.severity.is_from_sql() || next.severity == Severity::Detail;
+            is_part && mine.is_of_report(&next.prefix)
+        })
+    }
+}
+
+fn keep_if_any<T>(all: &mut Vec<T>, is_kept: impl Fn(&T) -> bool) {
+    if all.len() < 2 {
+        return;
+    }
+    let kept: Vec<bool> = all.iter().map(is_kept).collect();
+    if kept.contains(&true) {
+        let mut kept = kept.into_iter();
+        all.retain(|_| kept.next() == Some(true));
+    }
+}
+
+/// Is the client the same in all readings, to its port? It has one backend.
+fn has_one_client(readings: &[Judgement<'_>]) -> bool {
+    let first = readings.first().and_then(|one| one.line.prefix.remote);
+    first.is_some_and(|remote| remote.ends_with(')'))
+        && readings.iter().all(|one| one.line.prefix.remote == first)
+}
+
+/// Do all readings end in the same place?
+pub(super) fn has_one_end(readings: &[Judgement<'_>]) -> bool {
+    let first = readings.first().map(|one| one.end);
+    readings.iter().all(|one| Some(one.end) == first)
+}
+
+pub(super) fn is_same_backend(one: &PrefixFields<'_>, other: &PrefixFields<'_>) -> bool {
+    one.backend_pid == other.backend_pid && one.remote == other.remote
+}

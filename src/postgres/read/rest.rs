@@ -1,0 +1,185 @@
+//! What else may stand at a line: the rest of a record that began in one of its names, or nothing that
+//! can be read.
+
+use std::cmp::Reverse;
+use std::rc::Rc;
+
+use memchr::{memchr, memchr_iter};
+
+use super::super::event::{Backend, Kind, Standing};
+use super::super::message::Said;
+use super::super::prefix::{Name, Readings};
+use super::super::verdict::{self, Judgement};
+use super::{Reader, looks_like_connection};
+
+impl<'a> Reader<'a, '_, '_> {
+    /// Can PostgreSQL have written what stands behind a record that ends at `end`, as far as `until`?
+    pub(super) fn goes_on_behind(&self, end: usize, until: usize) -> bool {
+        let (mut ends, mut seen) = (vec![end], vec![end]);
+        while let Some(end) = ends.pop() {
+            let at = end + 1;
+            if at >= until.min(self.text.len()) {
+                return true;
+            }
+            let Some(readings) = self.readings_at(at) else {
+                if self.rest_at(at, false).is_none() {
+                    return true;
+                }
+                continue;
+            };
+            if readings.names_end >= self.text.len() {
+                return true;
+            }
+            for line in readings.iter().filter(|line| line.prefix.fit_together()) {
+                let end = self.record_end(line.message);
+                if !seen.contains(&end) && self.judgement(line).is_possible() {
+                    seen.push(end);
+                    ends.push(end);
+                }
+            }
+        }
+        false
+    }
+
+    /// Every reading of the record at `at`, if one begins there. The last is remembered: the record is
+    /// read for what it says of the one before, and then for itself.
+    pub(super) fn readings_at(&self, at: usize) -> Option<Rc<Readings<'a>>> {
+        let mut ahead = self.ahead.borrow_mut();
+        match &*ahead {
+            Some((place, readings)) if *place == at => return Some(Rc::clone(readings)),
+            _ => {}
+        }
+        let head = self.prefix.head(self.text.get(at..)?)?;
+        let readings = Rc::new(self.prefix.readings(self.text, at, &head, self.widest));
+        *ahead = Some((at, Rc::clone(&readings)));
+        Some(readings)
+    }
+
+    /// The rest of a record at `at`, if the line there begins inside one of the record's names: of
+    /// several readings the one whose message repeats the most names, or the shortest.
+    /// No line between begins as the prefix does, unless it `may_hold_heads`.
+    pub(super) fn rest_at(&self, at: usize, may_hold_heads: bool) -> Option<Judgement<'a>> {
+        let mut possible = Vec::new();
+        for name in [Name::User, Name::Database] {
+            let rests = self.prefix.rests(self.text, at, name, self.widest);
+            for line in rests.iter().filter(|line| self.may_end(line, name)) {
+                let mut line = *line;
+                line.prefix.user.take_if(|_| name == Name::User);
+                line.prefix.database.take_if(|_| name == Name::Database);
+                if may_hold_heads || !self.begins_between(at, line.message) {
+                    possible.push(self.judgement(&line));
+                }
+            }
+        }
+        possible
+            .into_iter()
+            .filter(Judgement::is_possible)
+            .min_by_key(|one| (Reverse(verdict::rank(&one.said)), one.end))
+    }
+
+    /// Does a line between `from` and `to` begin as the prefix does?
+    pub(super) fn begins_between(&self, from: usize, to: usize) -> bool {
+        let between = self.slice(from, to);
+        memchr_iter(b'\n', between.as_bytes()).any(|at| {
+            let line = self.text.get(from + at + 1..);
+            line.is_some_and(|line| self.prefix.head(line).is_some())
+        })
+    }
+
+    /// Reads the rest of a record whose beginning is in another text, or is in doubt.
+    pub(super) fn rest_of_record(&mut self) -> bool {
+        let Some(judgement) = self.rest_at(self.at, false) else {
+            return false;
+        };
+        self.settle(Some((&judgement, Standing::Claimed)));
+        self.reading.counts.continuations += 1 + self.feeds(self.at, judgement.end);
+        let start = std::mem::replace(&mut self.at, judgement.end + 1);
+        self.claim(judgement, start, Standing::Claimed);
+        true
+    }
+
+    /// A record may be the rest of another, whose message repeats more names.
+    pub(super) fn claim_rest(&mut self, record: &Judgement<'a>) {
+        let rest = self.rest_at(self.at, true);
+        let says_more =
+            |rest: &Judgement<'a>| verdict::rank(&rest.said) > verdict::rank(&record.said);
+        if let Some(rest) = rest.filter(says_more) {
+            self.claim(rest, self.at, Standing::Alternative);
+        }
+    }
+
+    /// Tells what the rest of a record says.
+    pub(super) fn claim(&mut self, rest: Judgement<'a>, start: usize, standing: Standing) {
+        if let Said::Event(report) = rest.said
+            && matches!(
+                report.kind,
+                Kind::Rejected | Kind::Authorized | Kind::Disconnected
+            )
+        {
+            let mut event = self.event(report, &rest.line.prefix, standing);
+            event.offset = start;
+            self.push(event);
+        }
+    }
+
+    /// Tells what else the record at `at` may say, where that is of another kind or backend than what
+    /// has been told of it.
+    pub(super) fn tell_others(&mut self, others: &[Judgement<'a>], at: usize) {
+        const MOST: usize = 32;
+        let here = self.reading.events.iter().rev();
+        let here = here.take_while(|event| event.offset == at);
+        let held = self.unsettled.as_ref().map(|held| &held.event);
+        let held = held.filter(|event| event.offset == at);
+        let mut told: Vec<(Kind, Option<Backend>)> = here
+            .chain(held)
+            .map(|event| (event.kind, event.backend))
+            .collect();
+        for other in others {
+            let Said::Event(report) = &other.said else {
+                continue;
+            };
+            let is_told = matches!(
+                report.kind,
+                Kind::Rejected | Kind::Authorized | Kind::Disconnected | Kind::Probed
+            );
+            let one = (report.kind, self.backend(&other.line.prefix));
+            if is_told && told.len() < MOST && !told.contains(&one) {
+                told.push(one);
+                let (report, prefix) = (report.clone(), &other.line.prefix);
+                let mut event = self.event(report, prefix, Standing::Alternative);
+                event.offset = at;
+                self.push(event);
+            }
+        }
+    }
+
+    /// Tells what the lines from `from` to `until` may say that the record before has taken up, in one
+    /// of its readings.
+    pub(super) fn tell_inside(&mut self, from: usize, until: usize) {
+        let mut at = from;
+        while at < until {
+            if let Some(readings) = self.readings_at(at) {
+                let possible: Vec<_> = self.possible(&readings).collect();
+                let latest = possible.iter().map(|one| one.line.message).max();
+                self.doubt = self.doubt.max(latest.unwrap_or(0));
+                self.tell_others(&possible, at);
+            }
+            let rest = self.slice(at, until).as_bytes();
+            at += memchr(b'\n', rest).unwrap_or(rest.len()) + 1;
+        }
+    }
+
+    /// A line that begins as a record does and cannot be read as one.
+    pub(super) fn unread(&mut self, names_end: usize) {
+        let is_whole = names_end < self.text.len();
+        self.settle(None);
+        if is_whole && looks_like_connection(self.line()) {
+            self.reading.counts.unparsed += 1;
+        } else {
+            self.reading.counts.noise += 1;
+        }
+        self.doubt = self.doubt.max(names_end);
+        self.rest_until = self.rest_until.max(names_end);
+        self.skip_line();
+    }
+}

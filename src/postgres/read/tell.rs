@@ -1,0 +1,306 @@
+//! What a record says becomes events.
+
+use std::borrow::Cow;
+
+use time::OffsetDateTime;
+
+use super::super::event::{Backend, ConnectionEvent, Encryption, Facts, Kind, Standing};
+use super::super::evidence::Seen;
+use super::super::line::{LogLine, PrefixFields};
+use super::super::message::{self, Named, Report, Said, without_tabs};
+use super::super::time_stamp;
+use super::super::tokens::Severity;
+use super::super::verdict::Judgement;
+use super::choose::is_same_backend;
+use super::{Behind, Reader, Unsettled};
+
+impl<'a> Reader<'a, '_, '_> {
+    /// Takes note of what a record says.
+    pub(super) fn note(&mut self, judgement: Judgement<'a>, standing: Standing) {
+        let line = judgement.line;
+        match judgement.said {
+            Said::Event(report) => self.note_event(report, &line, standing),
+            Said::Detail(text) => self.explain(text, &line.prefix, standing),
+            Said::Translated => self.reading.counts.translated += 1,
+            Said::Contradiction
+                if standing == Standing::Certain && line.severity == Severity::Log =>
+            {
+                self.suspect(&line.prefix, self.at, standing);
+                self.forged_end = Some(judgement.end);
+            }
+            Said::Contradiction => self.reading.counts.unparsed += 1,
+            Said::FromSql | Said::Location | Said::Nothing => {}
+        }
+    }
+
+    pub(super) fn note_event(
+        &mut self,
+        report: Report<'a>,
+        line: &LogLine<'a>,
+        standing: Standing,
+    ) {
+        let prefix = &line.prefix;
+        let backend = self.backend(prefix);
+        let (kind, named) = (report.kind, report.named);
+        let principal = report.principal;
+        let before = self.evidence.seen(backend);
+        let mut event = self.event(report, prefix, standing);
+        if self.is_behind_forgery(kind, backend) {
+            return self.suspect(prefix, event.offset, standing);
+        }
+        match kind {
+            Kind::Received => {
+                if standing == Standing::Certain {
+                    self.evidence.received(backend, event.facts.time);
+                }
+                // A session has names.
+                let is_proven = prefix.user.is_some();
+                self.await_next(event, prefix, is_proven, before);
+            }
+            Kind::Authenticated => {
+                if standing > Standing::Claimed {
+                    self.evidence.authenticated(backend, &event.facts);
+                }
+                self.await_next(event, prefix, false, before);
+            }
+            Kind::Authorized => {
+                if backend.is_none() {
+                    // Nothing tells whether the client was turned away after all.
+                    event.standing = event.standing.min(Standing::OfItsBackend);
+                }
+                self.tell_identity(&mut event, principal, backend);
+                let is_proven = self.evidence.is_starting_here(backend);
+                let is_second = self.behind != Behind::Unknown
+                    && self.evidence.is_received_here(backend)
+                    && self.evidence.is_authorized_here(backend);
+                if standing > Standing::Claimed {
+                    self.evidence.authorized(backend);
+                }
+                if is_second {
+                    self.suspect(prefix, event.offset, standing);
+                } else {
+                    self.await_next(event, prefix, is_proven, before);
+                }
+            }
+            Kind::Ready => {
+                if let Some(is_proven) = self.is_news(backend) {
+                    if !is_proven {
+                        event.standing = Standing::Claimed;
+                    }
+                    self.await_next(event, prefix, is_proven, before);
+                }
+            }
+            Kind::Disconnected => self.await_next(event, prefix, false, before),
+            Kind::Ended => {
+                let is_starting = self.behind != Behind::Unknown
+                    && self.evidence.is_received_here(backend)
+                    && !self.evidence.is_authorized_here(backend)
+                    && self.evidence.shows_authorizations();
+                if is_starting {
+                    // An authorization that can be read in several ways is not known of.
+                    event.kind = Kind::Rejected;
+                    event.standing = event.standing.min(Standing::OfItsBackend);
+                    self.push(event);
+                }
+            }
+            Kind::Rejected => self.reject(event, named, backend),
+            // A session has names.
+            Kind::Probed => self.await_next(event, prefix, prefix.user.is_some(), before),
+            Kind::Explanation | Kind::Suspicious => self.push(event),
+        }
+    }
+
+    pub(super) fn event(
+        &mut self,
+        report: Report<'a>,
+        prefix: &PrefixFields<'a>,
+        standing: Standing,
+    ) -> ConnectionEvent<'a> {
+        let mut facts = report.facts;
+        facts.time = self.time(prefix);
+        facts.reason = facts.reason.map(without_tabs_in);
+        facts.identity = facts.identity.map(without_tabs_in);
+        ConnectionEvent {
+            kind: report.kind,
+            offset: self.at,
+            standing,
+            backend: self.backend(prefix),
+            facts,
+        }
+    }
+
+    /// Behind a filter, a process id or a port may belong to another client by now: its
+    /// `connection received` may be held back.
+    pub(super) fn backend(&self, prefix: &PrefixFields<'a>) -> Option<Backend> {
+        let has_port = prefix.remote.is_some_and(|remote| remote.ends_with(')'));
+        let is_certain = has_port && prefix.backend_pid.is_some();
+        let backend = self.evidence.backend(prefix);
+        backend.filter(|_| is_certain || self.behind != Behind::Unknown)
+    }
+
+    /// Does the line stand right behind one that a session has written, and name a client that this
+    /// log has not announced? A superuser can write whole lines of any kind.
+    pub(super) fn is_behind_forgery(&mut self, kind: Kind, backend: Option<Backend>) -> bool {
+        let forged_end = self.forged_end.take();
+        forged_end.is_some_and(|end| end + 1 == self.at)
+            && kind != Kind::Received
+            && backend.is_some()
+            && self.evidence.shows_announcements()
+            && !self.evidence.is_announced(backend)
+    }
+
+    /// Is `connection ready` the first that is heard of a session? `None`: it is not.
+    /// `Some(true)`: earlier lines of this text show that there was no `connection authorized`.
+    pub(super) fn is_news(&self, backend: Option<Backend>) -> Option<bool> {
+        let evidence = &self.evidence;
+        if evidence.is_received_here(backend) {
+            return (!evidence.is_authorized_here(backend)).then_some(true);
+        }
+        let was_told = evidence.is_authorized(backend) || evidence.shows_authorizations();
+        (!was_told).then_some(false)
+    }
+
+    /// GSSAPI's principal is the identity, unless an application name imitates it.
+    pub(super) fn tell_identity(
+        &self,
+        event: &mut ConnectionEvent<'a>,
+        principal: Option<&'a str>,
+        backend: Option<Backend>,
+    ) {
+        let Some(principal) = principal else {
+            return;
+        };
+        if event.facts.application_name.is_none() || self.evidence.may_be_gss(backend) {
+            event.facts.identity = Some(Cow::Borrowed(principal));
+        } else {
+            event.facts.application_name = None;
+            event.facts.encryption = Encryption::Unknown;
+        }
+    }
+
+    pub(super) fn reject(
+        &mut self,
+        mut event: ConnectionEvent<'a>,
+        named: Named,
+        backend: Option<Backend>,
+    ) {
+        let reason = event.facts.reason.as_deref().unwrap_or_default();
+        let tells_client = self.prefix.has_remote() || self.prefix.has_names();
+        if named == Named::Nobody && !tells_client && !self.evidence.is_announced(backend) {
+            // The server's own processes end with a FATAL, too.
+            if !message::is_of_startup(named, reason) {
+                return;
+            }
+            event.standing = Standing::Claimed;
+        }
+        if self.evidence.is_authorized(backend) && !message::is_of_startup(named, reason) {
+            // Its session may have been established: a `disconnection` would tell.
+            event.standing = event.standing.min(Standing::OfItsBackend);
+        }
+        // The batch's start may have cut a database name. What is left is what the message says,
+        // and what was known of the client before.
+        if event.standing == Standing::Claimed
+            && self.is_cut_only
+            && self.prefix.is_bound()
+            && named == Named::User
+            && self.evidence.was_received_before(backend, event.facts.time)
+        {
+            event.facts.database = None;
+            event.standing = Standing::Certain;
+        }
+        self.push(event);
+    }
+
+    /// Holds `event` back until the next line has told whether SQL wrote it.
+    pub(super) fn await_next(
+        &mut self,
+        event: ConnectionEvent<'a>,
+        prefix: &PrefixFields<'a>,
+        is_proven: bool,
+        before: Seen,
+    ) {
+        self.unsettled = Some(Unsettled {
+            prefix: *prefix,
+            backend: event.backend,
+            event,
+            before,
+            is_proven,
+        });
+    }
+
+    /// `RAISE LOG` can write the text of any message; PostgreSQL then adds CONTEXT and STATEMENT
+    /// lines of the same backend. `next` is the line behind the one that is held back.
+    pub(super) fn settle(&mut self, next: Option<(&Judgement<'a>, Standing)>) {
+        let Some(held) = self.unsettled.take() else {
+            return;
+        };
+        let is_next_of_same =
+            next.is_some_and(|(next, _)| is_same_backend(&held.prefix, &next.line.prefix));
+        match next.map(|(next, _)| &next.said) {
+            Some(Said::Location) if is_next_of_same => {
+                self.unsettled = Some(held);
+                return;
+            }
+            Some(Said::FromSql | Said::Detail(_)) if is_next_of_same => {
+                self.evidence.restore(held.backend, held.before);
+                return self.suspect(&held.prefix, held.event.offset, held.event.standing);
+            }
+            _ => {}
+        }
+        let mut event = held.event;
+        let is_proven = held.is_proven && self.behind != Behind::Unknown;
+        let is_next_certain = next.is_some_and(|(_, standing)| standing > Standing::Claimed);
+        if !is_next_certain && !is_proven {
+            event.standing = event.standing.min(Standing::OfItsBackend);
+        }
+        self.push(event);
+    }
+
+    /// Somebody has written a line about a connection. Who it is stands in the prefix, if that is
+    /// certain.
+    pub(super) fn suspect(&mut self, prefix: &PrefixFields<'a>, start: usize, standing: Standing) {
+        let mut event = ConnectionEvent {
+            kind: Kind::Suspicious,
+            offset: start,
+            standing,
+            backend: None,
+            facts: Facts::default(),
+        };
+        if standing == Standing::Certain {
+            event.facts = message::of_session(Kind::Suspicious, prefix).facts;
+            event.facts.time = self.time(prefix);
+        }
+        self.push(event);
+    }
+
+    /// A DETAIL belongs to the refusal right before it.
+    pub(super) fn explain(&mut self, text: &'a str, prefix: &PrefixFields<'a>, standing: Standing) {
+        let is_behind_filter = self.behind == Behind::Unknown && self.reading.counts.records == 1;
+        if is_behind_filter && self.backend(prefix).is_some() || self.is_of_last_refusal(prefix) {
+            let mut report = message::of_session(Kind::Explanation, prefix);
+            report.facts.reason = Some(Cow::Borrowed(text));
+            let event = self.event(report, prefix, standing);
+            self.push(event);
+        }
+    }
+
+    pub(super) fn push(&mut self, event: ConnectionEvent<'a>) {
+        self.reading.events.push(event);
+    }
+
+    pub(super) fn time(&mut self, prefix: &PrefixFields<'a>) -> Option<OffsetDateTime> {
+        let stamp = prefix.time?;
+        if self.last_time.0 != stamp {
+            let time = time_stamp::parse(stamp).or_else(|| time_stamp::parse_epoch(stamp));
+            self.last_time = (stamp, time);
+        }
+        self.last_time.1
+    }
+}
+
+fn without_tabs_in(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => without_tabs(text),
+        owned @ Cow::Owned(_) => owned,
+    }
+}
