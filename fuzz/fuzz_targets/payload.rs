@@ -5,9 +5,8 @@
 
 use std::io::Write as _;
 
-use aurora_connection_audit::cloudwatch::{
-    AwsLogs, LogBatch, MAX_JSON, SubscriptionPayload, decode,
-};
+use aurora_connection_audit::cloudwatch::{LogBatch, MAX_JSON, decode};
+use aurora_connection_audit::source;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use flate2::Compression;
@@ -18,25 +17,28 @@ fuzz_target!(|data: &[u8]| {
     let [depth, data @ ..] = data else {
         return;
     };
-    let payload = match depth % 4 {
-        0 => serde_json::from_slice(data).ok(),
-        1 => std::str::from_utf8(data).ok().map(logs),
-        2 => Some(logs(&BASE64_STANDARD.encode(data))),
-        _ => Some(logs(&BASE64_STANDARD.encode(gzip(data)))),
+    let decoded = match depth % 4 {
+        0 => {
+            let event = std::str::from_utf8(data).map(source::read);
+            // What is wrong is told without quoting any of it.
+            if let Ok(Err(error)) = event {
+                assert!(error.to_string().len() < 200);
+            }
+            return;
+        }
+        1 => match std::str::from_utf8(data) {
+            Ok(data) => decode(data),
+            Err(_) => return,
+        },
+        2 => decode(&BASE64_STANDARD.encode(data)),
+        _ => decode(&BASE64_STANDARD.encode(gzip(data))),
     };
-    match payload.as_ref().map(decode) {
-        Some(Ok(Some(batch))) => check(&batch),
-        // What is wrong is told without quoting any of it.
-        Some(Err(error)) => assert!(error.to_string().len() < 200),
-        _ => {}
+    match decoded {
+        Ok(Some(batch)) => check(&batch),
+        Ok(None) => {}
+        Err(error) => assert!(error.to_string().len() < 200),
     }
 });
-
-fn logs(data: &str) -> SubscriptionPayload {
-    SubscriptionPayload::Logs {
-        awslogs: AwsLogs { data: data.to_owned() },
-    }
-}
 
 fn gzip(data: &[u8]) -> Vec<u8> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
