@@ -1,13 +1,15 @@
 //! Logs written as PostgreSQL writes them, with names of any kind, are read back.
 //!
 //! Guaranteed for a log whose `connection received` lines are in the text, under a prefix that
-//! names client and process, wherever CloudWatch cuts it:
+//! names client and process:
 //! - every event that is certain stands at the start of a line that reports it, and no fact of it is
-//!   wrong; what the line does not bear beyond doubt is unknown;
-//! - every line that reports an event is told, certain or not, except that a DETAIL may be lost
-//!   where names imitate records.
+//!   wrong; what the line does not bear beyond doubt is unknown. This holds in two batches, too,
+//!   cut between any two records;
+//! - every line that reports an event is told when the log is whole, certain or not, except that a
+//!   DETAIL may be lost where names imitate records, and a FATAL that names nobody may be told as
+//!   suspicious.
 //!
-//! The second cut holds over TCP: a Unix-domain socket has no port that ties a client to its
+//! The cut holds over TCP: a Unix-domain socket has no port that ties a client to its
 //! process. Aurora has none.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
