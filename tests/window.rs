@@ -85,6 +85,17 @@ fn a_poison_record_is_told_and_passed() {
 }
 
 #[test]
+fn a_message_about_nothing_but_poison_has_no_empty_block() {
+    let function = Function::start(|_| {});
+    let outcome = function.invoke(&stream(&["!".to_owned()]));
+    assert_eq!(outcome.body, failures(&[]));
+    let payload = &function.taken()[0].payload;
+    for block in payload["blocks"].as_array().unwrap() {
+        assert_ne!(block["text"]["text"], "", "{payload}");
+    }
+}
+
+#[test]
 fn what_slack_did_not_take_fails_from_its_first_record_on() {
     let rules = r#"[{"when": {"events": ["rejected"]}, "then": {"channel": "security"}}]"#;
     let script = |local: &Local| {
