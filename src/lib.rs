@@ -18,7 +18,8 @@
 //! use aurora_connection_audit::cloudwatch::LogBatch;
 //! use aurora_connection_audit::config::Settings;
 //! use aurora_connection_audit::memory::Memory;
-//! use aurora_connection_audit::pipeline::{Window, compose};
+//! use aurora_connection_audit::pipeline::compose;
+//! use aurora_connection_audit::window::Window;
 //!
 //! let settings = Settings::from_vars(|variable| {
 //!     (variable == "MESSAGE_LANGUAGE").then(|| "en".to_owned())
@@ -66,6 +67,7 @@ pub mod memory;
 pub mod metrics;
 pub mod source;
 pub mod summary;
+pub mod window;
 
 #[cfg(feature = "cli")]
 pub mod preview;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use aurora_connection_audit::config::Settings;
 use aurora_connection_audit::memory::Memory;
-use aurora_connection_audit::pipeline::{Window, compose, read};
+use aurora_connection_audit::pipeline::compose;
 use aurora_connection_audit::source::{self, Invocation, Record};
+use aurora_connection_audit::window::{Window, read};
 use criterion::{BenchmarkId, Criterion};
 
 use crate::support::{corpus, payload};

@@ -8,8 +8,9 @@ use serde_json::Value;
 use super::{Failure, LogFlags, MessageFlags, input};
 use crate::cloudwatch::LogBatch;
 use crate::memory::Memory;
-use crate::pipeline::{self, Window};
+use crate::pipeline;
 use crate::preview;
+use crate::window::Window;
 
 pub(super) fn run(
     file: Option<&Path>,

@@ -15,11 +15,12 @@ use crate::config::Settings;
 use crate::entry::Entry;
 use crate::error::payload_name;
 use crate::memory::Memory;
-use crate::pipeline::{self, Window};
+use crate::pipeline;
 use crate::postgres::event::{Encryption, Facts};
 use crate::sessions::Outcome;
 use crate::source::{self, Invocation, Record};
 use crate::summary::Summary;
+use crate::window::{self, Window};
 
 pub(super) fn run(
     file: Option<&Path>,
@@ -86,7 +87,7 @@ fn answer(event: &str, settings: &Settings, memory: &mut Memory) -> Result<Value
     let mut all = Answer::default();
     let mut rest = records.as_slice();
     while !rest.is_empty() {
-        let mut window = pipeline::read(Window::keeping_all(), rest, settings, memory);
+        let mut window = window::read(Window::keeping_all(), rest, settings, memory);
         all.add(&mut window, settings, memory);
         rest = window
             .rest
