@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::cloudwatch::LogBatch;
 use crate::config::Settings;
+use crate::findings::Findings;
 use crate::sessions::Connection;
 
 /// A connection with its place.
@@ -13,6 +14,8 @@ pub struct Entry {
     pub connection: Connection<'static>,
     /// Where.
     pub place: Rc<Place>,
+    /// What earlier connections say about it.
+    pub findings: Findings,
     /// The id of its log event, unique in the log group.
     pub event_id: String,
     /// Byte offset in the message of that log event.

@@ -1,6 +1,7 @@
 //! What a warm process knows from earlier invocations. All of it is bounded.
 
 use crate::delivered::Delivered;
+use crate::detection::Refusals;
 use crate::postgres::Announced;
 
 /// Owned by the invocation loop and passed down.
@@ -8,6 +9,8 @@ use crate::postgres::Announced;
 pub struct Memory {
     /// What the logs have shown.
     pub announced: Announced,
+    /// Who was refused, and who was let in after that.
+    pub refusals: Refusals,
     /// What was posted.
     pub delivered: Delivered,
 }

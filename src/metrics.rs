@@ -41,6 +41,7 @@ fn of_cluster(summary: &Summary) -> [(&'static str, usize); 7] {
 
 fn of_all(namespace: &str, all: &Summary, now: SystemTime) -> Value {
     let values = [
+        ("let_in_after_refusals", all.let_in_after_refusals),
         ("posted", all.posted),
         ("throttled", all.throttled),
         ("unreadable", all.unreadable),

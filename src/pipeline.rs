@@ -162,6 +162,7 @@ pub fn compose(window: &mut Window, settings: &Settings, memory: &Memory) -> Vec
         content.told.push(Told {
             connection: &entry.connection,
             place: &entry.place,
+            findings: &entry.findings,
         });
         content.keys.push(key);
         content.records.insert(entry.record);
@@ -279,6 +280,7 @@ fn report(settings: &Settings, window: &Window, summary: &Summary) {
         probed = summary.probed,
         suspicious = summary.suspicious,
         unconfirmed = summary.unconfirmed,
+        let_in_after_refusals = summary.let_in_after_refusals,
         ignored = summary.ignored,
         not_notified = summary.not_notified,
         already_delivered = summary.already_delivered,

@@ -9,7 +9,7 @@
 //!
 //! The first rule that matches wins; what no rule matches goes to `default`. Every key of `when`
 //! must match; a list matches when one of its entries does, on the whole name. What is not known
-//! about a connection matches no list and neither value of `tls`.
+//! about a connection matches no list and neither value of `tls` and `new`.
 //!
 //! A suspicion of forgery has no user, database or application, and is ignored only by a rule
 //! whose `events` names `suspicious`.
@@ -20,9 +20,10 @@ mod rule;
 
 pub use crate::channel::DEFAULT_CHANNEL;
 use crate::entry::Place;
+use crate::findings::Findings;
 use crate::sessions::Connection;
+use rule::Rule;
 pub use rule::{Event, Reason, RuleFault};
-use rule::{Rule, Then};
 
 /// The rules, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +36,8 @@ pub enum Route<'r> {
     Ignore,
     /// In the channel of this name.
     Channel(&'r str),
+    /// That depends on what is new, which is to be looked up.
+    Undecided,
 }
 
 impl Rules {
@@ -61,20 +64,27 @@ impl Rules {
 
     /// Where `connection`, which happened at `place`, is told: the first rule that matches decides.
     #[must_use]
-    pub fn route(&self, connection: &Connection<'_>, place: &Place) -> Route<'_> {
-        let rule = self.0.iter().find(|rule| rule.matches(connection, place));
-        match rule.map(|rule| &rule.then) {
-            None => Route::Channel(DEFAULT_CHANNEL),
-            Some(Then::Ignore) => Route::Ignore,
-            Some(Then::Channel(name)) => Route::Channel(name),
+    pub fn route(
+        &self,
+        connection: &Connection<'_>,
+        place: &Place,
+        findings: &Findings,
+    ) -> Route<'_> {
+        for rule in &self.0 {
+            match rule.matches(connection, place, findings) {
+                None => return Route::Undecided,
+                Some(true) => return rule.route(),
+                Some(false) => {}
+            }
         }
+        Route::Channel(DEFAULT_CHANNEL)
     }
 
     /// The channels that rules name, to be looked for in the secret.
     pub fn channels(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter_map(|rule| match &rule.then {
-            Then::Ignore => None,
-            Then::Channel(name) => Some(name.as_str()),
+        self.0.iter().filter_map(|rule| match rule.route() {
+            Route::Channel(name) => Some(name),
+            Route::Ignore | Route::Undecided => None,
         })
     }
 }

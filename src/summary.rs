@@ -34,6 +34,8 @@ pub struct Summary {
     pub suspicious: usize,
     /// Of all of these: those that are not certain.
     pub unconfirmed: usize,
+    /// Logins after at least five refusals.
+    pub let_in_after_refusals: usize,
     /// By a rule.
     pub ignored: usize,
     /// Left out by `NOTIFY_ON`.
@@ -100,6 +102,7 @@ impl Summary {
         self.probed += other.probed;
         self.suspicious += other.suspicious;
         self.unconfirmed += other.unconfirmed;
+        self.let_in_after_refusals += other.let_in_after_refusals;
         self.ignored += other.ignored;
         self.not_notified += other.not_notified;
         self.already_delivered += other.already_delivered;

@@ -6,8 +6,10 @@ use std::rc::Rc;
 
 use crate::cloudwatch::{self, DecodeError, LogBatch};
 use crate::config::Settings;
+use crate::detection::{self, Refusals};
 use crate::entry::{Entry, Place};
 use crate::error::payload_name;
+use crate::findings::Findings;
 use crate::memory::Memory;
 use crate::postgres::{self, Begins, Behind, Evidence, LineCounts, Reading, Text};
 use crate::routing::Route;
@@ -110,7 +112,12 @@ impl Window {
             log_events: batch.events.len(),
             ..Summary::default()
         };
-        let mut evidence = memory.announced.text_of(&source.place.log());
+        let Memory {
+            announced,
+            refusals,
+            ..
+        } = memory;
+        let mut evidence = announced.text_of(&source.place.log());
         let mut sessions = Sessions::default();
         let mut counts = LineCounts::default();
         for (start, piece) in pieces(batch, settings.log_events_filtered) {
@@ -122,13 +129,13 @@ impl Window {
                     sessions.add(event);
                 }
                 for connection in sessions.take_settled() {
-                    self.take(connection, &source, &mut summary);
+                    self.take(connection, &source, refusals, &mut summary);
                 }
                 at += reading.length.max(1);
             }
         }
         for connection in sessions.take_all() {
-            self.take(connection, &source, &mut summary);
+            self.take(connection, &source, refusals, &mut summary);
         }
         summary.count_lines(counts);
         self.add_notices(&source, counts);
@@ -137,13 +144,27 @@ impl Window {
     }
 
     /// Counts a connection, and keeps it if it is to be told.
-    fn take(&mut self, mut connection: Connection<'_>, source: &Source<'_>, summary: &mut Summary) {
+    fn take(
+        &mut self,
+        mut connection: Connection<'_>,
+        source: &Source<'_>,
+        refusals: &mut Refusals,
+        summary: &mut Summary,
+    ) {
         let settings = source.settings;
         summary.count(connection.outcome, connection.confirmed());
         let event = source.batch.event_at(connection.offset);
+        let event_id = event.map_or("", |event| source.batch.id(event));
+        let event_offset = event.map_or(0, |event| connection.offset - event.start);
         let time = connection.facts.time;
         connection.facts.time = time.or_else(|| event?.time());
-        let channel = match settings.rules.route(&connection, &source.place) {
+        let id = || detection::id(event_id, event_offset);
+        let findings = Findings {
+            refusals_before: refusals.before(&connection, &source.place, id),
+            ..Findings::default()
+        };
+        summary.let_in_after_refusals += usize::from(findings.is_let_in());
+        let channel = match settings.rules.route(&connection, &source.place, &findings) {
             _ if !settings.notify_on.includes(connection.outcome) => {
                 summary.not_notified += 1;
                 None
@@ -153,6 +174,7 @@ impl Window {
                 None
             }
             Route::Channel(channel) => Some(channel),
+            Route::Undecided => None,
         };
         let has_room = match channel {
             Some(channel) => self.keeps_untold || self.has_room(channel, &connection),
@@ -160,8 +182,9 @@ impl Window {
         };
         if has_room {
             let entry = Entry {
-                event_id: event.map_or_else(String::new, |event| source.batch.id(event).to_owned()),
-                event_offset: event.map_or(0, |event| connection.offset - event.start),
+                findings,
+                event_id: event_id.to_owned(),
+                event_offset,
                 connection: connection.into_owned(),
                 place: Rc::clone(&source.place),
                 record: source.record,

@@ -14,6 +14,7 @@ use crate::cloudwatch::DecodeError;
 use crate::config::Settings;
 use crate::entry::Entry;
 use crate::error::payload_name;
+use crate::findings::Novelty;
 use crate::memory::Memory;
 use crate::pipeline;
 use crate::postgres::event::{Encryption, Facts};
@@ -179,6 +180,11 @@ fn connection(entry: &Entry) -> Value {
     add("attempts", attempts.map(Value::from));
     let seconds = facts.session_time.map(|time| time.as_secs_f64());
     add("session_seconds", seconds.map(Value::from));
+    if let Novelty::Known(new) = entry.findings.novelty {
+        add("new", Some(new.names().collect()));
+    }
+    let refusals = Some(entry.findings.refusals_before).filter(|refusals| *refusals > 0);
+    add("refusals_before", refusals.map(Value::from));
     object.into()
 }
 

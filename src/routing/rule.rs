@@ -6,21 +6,23 @@ use std::net::IpAddr;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde_json::{Map, Value};
 
+use super::Route;
 use super::glob;
 use super::json::Unique;
 use crate::channel;
 use crate::entry::Place;
+use crate::findings::{Findings, New, Novelty};
 use crate::postgres::event::{Encryption, Standing};
 use crate::sessions::{Connection, Outcome};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Rule {
     when: When,
-    pub(super) then: Then,
+    then: Then,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Then {
+enum Then {
     Ignore,
     Channel(String),
 }
@@ -36,6 +38,8 @@ struct When {
     events: Option<Vec<Event>>,
     tls: Option<bool>,
     accounts: Option<Vec<String>>,
+    new: Option<WhenNew>,
+    refusals_before: Option<usize>,
     /// Not in the JSON.
     only: Option<Only>,
 }
@@ -47,6 +51,13 @@ enum Only {
     LinesOfTheBackend,
     /// PostgreSQL starts or stops, and takes no client.
     WhileStarting,
+}
+
+/// What must be new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WhenNew {
+    Nothing,
+    AnyOf(New),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -165,8 +176,47 @@ impl Only {
     }
 }
 
+impl WhenNew {
+    fn matches(self, novelty: Novelty) -> Option<bool> {
+        match (novelty, self) {
+            (Novelty::Asked, _) => None,
+            (Novelty::Unknown, _) => Some(false),
+            (Novelty::Known(new), Self::Nothing) => Some(!new.any()),
+            (Novelty::Known(new), Self::AnyOf(asked)) => Some(
+                new.user && asked.user
+                    || new.network && asked.network
+                    || new.database && asked.database,
+            ),
+        }
+    }
+}
+
 impl Rule {
-    pub(super) fn matches(&self, connection: &Connection<'_>, place: &Place) -> bool {
+    /// None where that depends on what is new, and nobody knows yet.
+    pub(super) fn matches(
+        &self,
+        connection: &Connection<'_>,
+        place: &Place,
+        findings: &Findings,
+    ) -> Option<bool> {
+        let least = self.when.refusals_before;
+        let matches = least.is_none_or(|least| findings.refusals_before >= least)
+            && self.matches_alone(connection, place);
+        match self.when.new {
+            Some(new) if matches => new.matches(findings.novelty),
+            _ => Some(matches),
+        }
+    }
+
+    pub(super) fn route(&self) -> Route<'_> {
+        match &self.then {
+            Then::Ignore => Route::Ignore,
+            Then::Channel(name) => Route::Channel(name),
+        }
+    }
+
+    /// By what the connection itself says.
+    fn matches_alone(&self, connection: &Connection<'_>, place: &Place) -> bool {
         let (when, facts) = (&self.when, &connection.facts);
         when.only.is_none_or(|only| only.matches(connection))
             && any_glob(when.users.as_deref(), facts.user.as_deref())
@@ -336,7 +386,8 @@ pub(super) fn from_json(json: &str) -> Result<Vec<Rule>, Vec<RuleFault>> {
 }
 
 const RULE_KEYS: &str = "when, then";
-const WHEN_KEYS: &str = "users, databases, hosts, applications, clusters, accounts, events, tls";
+const WHEN_KEYS: &str =
+    "users, databases, hosts, applications, clusters, accounts, events, tls, new, refusals_before";
 
 /// Reads one rule and notes every fault in it.
 struct Reader<'f> {
@@ -386,10 +437,36 @@ impl Reader<'_> {
                     None => self.fault(&path, None, Reason::Expected("true or false")),
                     tls => when.tls = tls,
                 },
+                "new" => when.new = self.what_is_new(&path, value),
+                "refusals_before" => match value.as_u64().filter(|least| *least > 0) {
+                    None => self.fault(&path, None, Reason::Expected("a whole number from 1 on")),
+                    least => when.refusals_before = least.and_then(|it| usize::try_from(it).ok()),
+                },
                 _ => self.fault(&path, None, Reason::UnknownKey(WHEN_KEYS)),
             }
         }
         Some(when)
+    }
+
+    fn what_is_new(&mut self, path: &str, value: &Value) -> Option<WhenNew> {
+        const ALL: New = New {
+            user: true,
+            network: true,
+            database: true,
+        };
+        match value {
+            Value::Bool(true) => return Some(WhenNew::AnyOf(ALL)),
+            Value::Bool(false) => return Some(WhenNew::Nothing),
+            Value::Array(_) => {}
+            _ => {
+                let expected = "true, false, or a list of user, network, database";
+                self.fault(path, None, Reason::Expected(expected));
+                return None;
+            }
+        }
+        let names = self.list(path, value, "user, network or database", New::named)?;
+        let any_of = names.into_iter().fold(New::default(), New::or);
+        Some(WhenNew::AnyOf(any_of))
     }
 
     fn then(&mut self, value: &Value) -> Option<Then> {

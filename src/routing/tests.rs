@@ -1,4 +1,5 @@
 use super::*;
+use crate::findings::{New, Novelty};
 use crate::postgres::event::{Encryption, Facts, Standing, Tls};
 use crate::sessions::Outcome;
 
@@ -52,7 +53,8 @@ fn unknown(outcome: Outcome) -> Connection<'static> {
 fn is_match(when: &str, connection: &Connection<'_>) -> bool {
     let json = format!(r#"[{{"when": {when}, "then": {{"channel": "matched"}}}}]"#);
     let rules = Rules::from_json(&json).unwrap();
-    rules.route(connection, &place("prod-orders")) == Route::Channel("matched")
+    rules.route(connection, &place("prod-orders"), &Findings::default())
+        == Route::Channel("matched")
 }
 
 #[track_caller]
@@ -156,17 +158,27 @@ fn the_first_rule_that_matches_wins() {
         ]"#,
     )
     .unwrap();
-    assert_eq!(rules.route(&connection(), &place("")), Route::Ignore);
-    let secret = with(|facts| facts.database = Some("secret".into()));
-    assert_eq!(rules.route(&secret, &place("")), Route::Channel("a"));
     assert_eq!(
-        rules.route(&unknown(Outcome::Authorized), &place("")),
+        rules.route(&connection(), &place(""), &Findings::default()),
+        Route::Ignore
+    );
+    let secret = with(|facts| facts.database = Some("secret".into()));
+    assert_eq!(
+        rules.route(&secret, &place(""), &Findings::default()),
+        Route::Channel("a")
+    );
+    assert_eq!(
+        rules.route(
+            &unknown(Outcome::Authorized),
+            &place(""),
+            &Findings::default()
+        ),
         Route::Channel("b")
     );
     assert_eq!(rules.channels().collect::<Vec<_>>(), ["a", "b"]);
     let none = Rules::from_json("[]").unwrap();
     assert_eq!(
-        none.route(&connection(), &place("")),
+        none.route(&connection(), &place(""), &Findings::default()),
         Route::Channel("default")
     );
 }
@@ -177,7 +189,7 @@ fn a_suspicion_is_ignored_only_by_name() {
     let route = |json| {
         Rules::from_json(json)
             .unwrap()
-            .route(&suspicion, &place(""))
+            .route(&suspicion, &place(""), &Findings::default())
             .eq(&Route::Ignore)
     };
     assert!(!route(r#"[{"when": {}, "then": "ignore"}]"#));
@@ -208,7 +220,7 @@ fn is_quiet(user: &'static str, host: &'static str, outcome: Outcome, standing: 
         standing,
         ..named
     };
-    Rules::default().route(&connection, &place("")) == Route::Ignore
+    Rules::default().route(&connection, &place(""), &Findings::default()) == Route::Ignore
 }
 
 #[test]
@@ -248,7 +260,7 @@ fn by_default_rdsadmin_may_be_turned_away_while_the_server_starts() {
             standing: Standing::Claimed,
             ..facts
         };
-        Rules::default().route(&connection, &place("")) == Route::Ignore
+        Rules::default().route(&connection, &place(""), &Findings::default()) == Route::Ignore
     };
     assert!(refused("[local]", "the database system is starting up"));
     assert!(!refused("10.0.1.9", "the database system is starting up"));
@@ -283,7 +295,7 @@ fn every_fault_is_reported_with_its_rule() {
     rule 2: then: must be "ignore" or {"channel": name}, a name of at most 80 letters, digits, spaces and any of -_.#
     rule 3: when.events: entry 1: must be authorized, rejected, disconnected, probed or suspicious
     rule 3: when.tls: must be true or false
-    rule 3: when.user: no such key; the keys are users, databases, hosts, applications, clusters, accounts, events, tls
+    rule 3: when.user: no such key; the keys are users, databases, hosts, applications, clusters, accounts, events, tls, new, refusals_before
     rule 3: then: must be "ignore" or {"channel": name}, a name of at most 80 letters, digits, spaces and any of -_.#
     rule 4: whem: no such key; the keys are when, then
     rule 4: when: is missing
@@ -324,4 +336,70 @@ fn nothing_that_could_be_a_webhook_is_in_a_fault() {
             assert!(!format!("{fault} {fault:?}").contains("slack"), "{fault}");
         }
     }
+}
+
+fn found(when: &str, findings: Findings) -> Route<'static> {
+    let json = format!(r#"[{{"when": {when}, "then": "ignore"}}]"#);
+    let rules = Rules::from_json(&json).unwrap();
+    match rules.route(&connection(), &place(""), &findings) {
+        Route::Channel(_) => Route::Channel("default"),
+        Route::Ignore => Route::Ignore,
+        Route::Undecided => Route::Undecided,
+    }
+}
+
+#[test]
+fn what_is_new_is_asked_and_unknown_matches_neither() {
+    let novelty = |novelty| Findings {
+        novelty,
+        ..Findings::default()
+    };
+    let nothing = novelty(Novelty::Known(New::default()));
+    let network = novelty(Novelty::Known(New {
+        network: true,
+        ..New::default()
+    }));
+    let told = Route::Channel("default");
+    assert_eq!(found(r#"{"new": false}"#, nothing), Route::Ignore);
+    assert_eq!(found(r#"{"new": false}"#, network), told);
+    assert_eq!(found(r#"{"new": true}"#, nothing), told);
+    assert_eq!(found(r#"{"new": true}"#, network), Route::Ignore);
+    let list = r#"{"new": ["user", "network"]}"#;
+    assert_eq!(found(list, network), Route::Ignore);
+    assert_eq!(found(r#"{"new": ["user"]}"#, network), told);
+    for when in [r#"{"new": false}"#, r#"{"new": true}"#, list] {
+        assert_eq!(found(when, novelty(Novelty::Unknown)), told, "{when}");
+        assert_eq!(found(when, novelty(Novelty::Asked)), Route::Undecided);
+    }
+    let other = r#"{"new": true, "users": ["other"]}"#;
+    assert_eq!(found(other, novelty(Novelty::Asked)), told);
+}
+
+#[test]
+fn refusals_before_is_a_least_number() {
+    let after = |refusals_before| Findings {
+        refusals_before,
+        ..Findings::default()
+    };
+    let when = r#"{"refusals_before": 5}"#;
+    assert_eq!(found(when, after(4)), Route::Channel("default"));
+    assert_eq!(found(when, after(5)), Route::Ignore);
+    assert_eq!(found(when, after(6)), Route::Ignore);
+}
+
+#[test]
+fn what_cannot_be_asked_is_a_fault() {
+    let json = r#"[
+        {"when": {"new": "user", "refusals_before": 0}, "then": "ignore"},
+        {"when": {"new": [], "refusals_before": "5"}, "then": "ignore"},
+        {"when": {"new": ["application"], "refusals_before": 1.5}, "then": "ignore"}
+    ]"#;
+    insta::assert_snapshot!(faults(json), @r#"
+    rule 1: when.new: must be true, false, or a list of user, network, database
+    rule 1: when.refusals_before: must be a whole number from 1 on
+    rule 2: when.new: is an empty list, which nothing matches
+    rule 2: when.refusals_before: must be a whole number from 1 on
+    rule 3: when.new: entry 1: must be user, network or database
+    rule 3: when.refusals_before: must be a whole number from 1 on
+    "#);
 }

@@ -8,6 +8,7 @@
 //! Slack does not document.
 
 mod facts;
+mod group;
 mod many;
 mod one;
 
@@ -22,6 +23,7 @@ use super::mrkdwn::length;
 use super::text::{Language, Words};
 use super::time_zone::TimeZone;
 use crate::entry::Place;
+use crate::findings::Findings;
 use crate::sessions::{Connection, Outcome};
 
 /// What one channel is told, of one cluster or of many.
@@ -44,6 +46,8 @@ pub struct Told<'a> {
     pub connection: &'a Connection<'a>,
     /// Where.
     pub place: &'a Place,
+    /// What earlier connections say about it.
+    pub findings: &'a Findings,
 }
 
 /// What cannot be told by connections.

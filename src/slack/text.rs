@@ -3,8 +3,14 @@
 //! A new language is one more variant of [`Language`] and one more [`Words`] table: the compiler
 //! names what is missing from it.
 
+mod en;
+mod ja;
+
 use std::time::Duration;
 
+use self::en::EN;
+use self::ja::JA;
+use crate::findings::New;
 use crate::sessions::Outcome;
 
 /// A language of messages.
@@ -82,6 +88,11 @@ pub const EMOJI: ByOutcome<&str> = ByOutcome {
     suspicious: "⚠️",
 };
 
+/// What somebody should look at now.
+pub const LET_IN: &str = "🚨";
+/// What nobody has seen before.
+pub const NEW: &str = "🆕";
+
 /// The words of one language. None of them needs escaping.
 #[derive(Debug)]
 pub struct Words {
@@ -89,6 +100,23 @@ pub struct Words {
     pub headline: ByOutcome<&'static str>,
     /// Part of a headline about many, and the heading of a list.
     pub counted: ByOutcome<fn(usize) -> String>,
+    /// The same for those let in after refusals.
+    pub let_in: fn(usize) -> String,
+    /// Headline of a message about one who was let in after refusals.
+    pub headline_let_in: &'static str,
+    /// After how many refusals.
+    pub after_refusals: fn(usize) -> String,
+    /// What it means, and what to do.
+    pub let_in_means: &'static str,
+    /// What is new about a login of a user.
+    pub new_user: fn(&str) -> String,
+    /// Likewise.
+    pub new_network: fn(&str) -> String,
+    /// Likewise.
+    pub new_database: fn(&str) -> String,
+    /// In a list, beside the user: a new user, network or database.
+    pub new: [&'static str; 3],
+
     /// Between the parts of a headline.
     pub comma: &'static str,
     /// Headline when log lines could not be read and nothing else is to be told.
@@ -176,185 +204,32 @@ pub struct Words {
     pub your_time: &'static str,
 }
 
-static JA: Words = Words {
-    headline: ByOutcome {
-        authorized: "Aurora PostgreSQLへの新しい接続が検出されました",
-        rejected: "Aurora PostgreSQLへの接続が拒否されました",
-        disconnected: "Aurora PostgreSQLの接続が切断されました",
-        probed: "Aurora PostgreSQLのポートへの探索が検出されました",
-        suspicious: "Aurora PostgreSQLのログに偽装の疑いがあります",
-    },
-    counted: ByOutcome {
-        authorized: |n| format!("新しい接続 {n}件"),
-        rejected: |n| format!("拒否 {n}件"),
-        disconnected: |n| format!("切断 {n}件"),
-        probed: |n| format!("探索 {n}件"),
-        suspicious: |n| format!("偽装の疑い {n}件"),
-    },
-    comma: "、",
-    headline_unparsed: "Aurora PostgreSQLのログを読み取れません",
-    facts: ByOutcome {
-        authorized: "データベース接続情報",
-        rejected: "拒否された接続の情報",
-        disconnected: "切断された接続の情報",
-        probed: "探索元の情報",
-        suspicious: "偽装が疑われる行の情報",
-    },
-    user: "ユーザー名",
-    database: "データベース名",
-    client: "クライアントIP",
-    cluster: "クラスターID",
-    time: ByOutcome {
-        authorized: "接続時刻",
-        rejected: "拒否時刻",
-        disconnected: "切断時刻",
-        probed: "探索時刻",
-        suspicious: "記録時刻",
-    },
-    period: "期間",
-    instance: "インスタンス",
-    application: "アプリケーション",
-    auth_method: "認証方式",
-    identity: "認証されたID",
-    encryption: "暗号化",
-    as_logged: "※ログの記載",
-    backend_pid: "プロセスID",
-    reason: "理由",
-    detail: "詳細",
-    session_time: "接続時間",
-    unknown: "不明",
-    replication: "なし（レプリケーション）",
-    plain_text: "なし（平文）",
-    unix_socket: "（Unixソケット）",
-    bits: |n| format!("{n}ビット"),
-    duration: |length| duration(length, &["日", "時間", "分", "秒", "ミリ秒"], ""),
-    unconfirmed: "未確認: この配信のログ行だけでは確かめられません。レコードの途中で配信が分かれたか、ログ行が偽装された可能性があります。",
-    unconfirmed_short: "未確認",
-    attempts: |n| format!("クライアントは{n}回続けて試行しました（TLSあり・なしの自動再試行）。"),
-    suspicion: "何者かがログに偽の行を書き込んだ可能性があります。この時刻の前後のログを直接確認し、接続元を調べてください。",
-    unparsed: |n| {
-        format!(
-            "接続に関するとみられるログ {n}行を読み取れませんでした。通知が漏れている可能性があります。DBパラメータ log_line_prefix と LOG_LINE_PREFIX の設定が一致しているか確認してください。"
-        )
-    },
-    translated: |n| {
-        format!(
-            "英語以外の言語で書かれたログ {n}行は読み取れません。DBパラメータ lc_messages を C または en_US.UTF-8 にしてください。"
-        )
-    },
-    unreadable: |n, name| {
-        format!(
-            "CloudWatch Logsのデータ {n}件を読み取れませんでした（{name}）。通知が漏れている可能性があります。"
-        )
-    },
-    account: "アカウント",
-    clusters: |n| format!("{n}クラスター"),
-    test_headline: "🔔 aurora-connection-audit テスト通知",
-    test: "このチャンネルに通知が届くことを確認しました。",
-    times: |n| format!("{n}件"),
-    more: |groups, n| format!("ほか{groups}グループ（{n}件）"),
-    open_log: "CloudWatch Logsで開く",
-    your_time: "あなたの時間帯では",
-};
+impl Words {
+    /// What is new about a login of `user`. Of a new user everything is.
+    pub(super) fn new_of(&self, new: New, user: &str) -> String {
+        let parts = [
+            (new.user, self.new_user),
+            (new.network && !new.user, self.new_network),
+            (new.database && !new.user, self.new_database),
+        ];
+        let parts = parts.into_iter().filter(|(is_new, _)| *is_new);
+        let parts: Vec<_> = parts.map(|(_, words)| words(user)).collect();
+        parts.join(self.comma)
+    }
 
-static EN: Words = Words {
-    headline: ByOutcome {
-        authorized: "New connection to Aurora PostgreSQL",
-        rejected: "Connection to Aurora PostgreSQL refused",
-        disconnected: "Connection to Aurora PostgreSQL ended",
-        probed: "Aurora PostgreSQL port probed",
-        suspicious: "Aurora PostgreSQL log may hold forged lines",
-    },
-    counted: ByOutcome {
-        authorized: |n| counted(n, "new connection", "new connections"),
-        rejected: |n| format!("{n} refused"),
-        disconnected: |n| format!("{n} ended"),
-        probed: |n| counted(n, "probe", "probes"),
-        suspicious: |n| counted(n, "suspected forgery", "suspected forgeries"),
-    },
-    comma: ", ",
-    headline_unparsed: "Aurora PostgreSQL log cannot be read",
-    facts: ByOutcome {
-        authorized: "Database connection",
-        rejected: "Refused connection",
-        disconnected: "Ended connection",
-        probed: "Probe",
-        suspicious: "Suspected line",
-    },
-    user: "User",
-    database: "Database",
-    client: "Client IP",
-    cluster: "Cluster ID",
-    time: ByOutcome {
-        authorized: "Connected at",
-        rejected: "Refused at",
-        disconnected: "Disconnected at",
-        probed: "Probed at",
-        suspicious: "Logged at",
-    },
-    period: "Period",
-    instance: "Instance",
-    application: "Application",
-    auth_method: "Authentication",
-    identity: "Authenticated as",
-    encryption: "Encryption",
-    as_logged: "as logged",
-    backend_pid: "Process ID",
-    reason: "Reason",
-    detail: "Detail",
-    session_time: "Session time",
-    unknown: "unknown",
-    replication: "none (replication)",
-    plain_text: "none (plain text)",
-    unix_socket: " (Unix socket)",
-    bits: |n| format!("{n} bits"),
-    duration: |length| duration(length, &[" d", " h", " min", " s", " ms"], " "),
-    unconfirmed: "Unconfirmed: the log lines of this delivery do not prove it. They may begin or end inside a record, or somebody may have forged them.",
-    unconfirmed_short: "unconfirmed",
-    attempts: |n| {
-        format!("The client tried {n} times in a row (its own retry with and without TLS).")
-    },
-    suspicion: "Somebody may be writing forged lines into the log. Read the log around this time itself, and find out who the client is.",
-    unparsed: |n| {
-        format!(
-            "{} could not be read, so connections may be missing here. Check that LOG_LINE_PREFIX equals the DB parameter log_line_prefix.",
-            counted(
-                n,
-                "log line that looks like a connection",
-                "log lines that look like connections"
-            ),
-        )
-    },
-    translated: |n| {
-        format!(
-            "{} in another language than English and cannot be read. Set the DB parameter lc_messages to C or en_US.UTF-8.",
-            if n == 1 {
-                "1 log line is".to_owned()
-            } else {
-                format!("{n} log lines are")
-            }
-        )
-    },
-    unreadable: |n, name| {
-        format!(
-            "{} of CloudWatch Logs could not be read ({name}), so connections may be missing here.",
-            counted(n, "payload", "payloads")
-        )
-    },
-    account: "Account",
-    clusters: |n| counted(n, "cluster", "clusters"),
-    test_headline: "🔔 aurora-connection-audit: test",
-    test: "Messages reach this channel.",
-    times: |n| format!("{n}×"),
-    more: |groups, n| {
-        format!(
-            "and {groups} more {} ({n} in all)",
-            if groups == 1 { "group" } else { "groups" }
-        )
-    },
-    open_log: "Open in CloudWatch Logs",
-    your_time: "Your time",
-};
+    /// The same beside the user.
+    pub(super) fn new_short(&self, new: New) -> String {
+        let [user, network, database] = self.new;
+        let parts = [
+            (new.user, user),
+            (new.network && !new.user, network),
+            (new.database && !new.user, database),
+        ];
+        let parts = parts.into_iter().filter(|(is_new, _)| *is_new);
+        let parts: Vec<_> = parts.map(|(_, words)| words).collect();
+        parts.join(self.comma)
+    }
+}
 
 fn counted(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })

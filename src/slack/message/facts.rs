@@ -7,7 +7,7 @@ use crate::sessions::{Connection, Outcome};
 use crate::slack::mrkdwn::quoted;
 
 /// Room for a name: all 63 bytes of it, even when each is escaped as `&amp;`.
-const NAME: usize = 320;
+pub(super) const NAME: usize = 320;
 /// Room for a message of PostgreSQL.
 const MESSAGE: usize = 600;
 

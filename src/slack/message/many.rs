@@ -2,32 +2,68 @@
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
-use std::hash::{BuildHasher, Hash, RandomState};
 
 use time::OffsetDateTime;
 
 use super::facts;
+use super::group::{Group, grouped};
 use super::{Batch, Block, Message, SECTION, Text, Told, context, notices};
 use crate::entry::Place;
-use crate::sessions::{Connection, Outcome};
-use crate::slack::mrkdwn::{length, quoted};
-use crate::slack::text::{EMOJI, Words};
+use crate::sessions::Outcome;
+use crate::slack::mrkdwn::length;
+use crate::slack::text::{EMOJI, LET_IN, NEW, Words};
+
+/// What a list is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    LetInAfterRefusals,
+    Others(Outcome),
+}
 
 /// The most telling first.
-const OUTCOMES: [Outcome; 5] = [
-    Outcome::Suspicious,
-    Outcome::Rejected,
-    Outcome::Authorized,
-    Outcome::Disconnected,
-    Outcome::Probed,
+const ABOUT: [About; 6] = [
+    About::LetInAfterRefusals,
+    About::Others(Outcome::Suspicious),
+    About::Others(Outcome::Rejected),
+    About::Others(Outcome::Authorized),
+    About::Others(Outcome::Disconnected),
+    About::Others(Outcome::Probed),
 ];
+
+impl About {
+    fn of(told: &Told<'_>) -> Self {
+        if told.findings.is_let_in() {
+            Self::LetInAfterRefusals
+        } else {
+            Self::Others(told.connection.outcome)
+        }
+    }
+
+    fn emoji(self) -> &'static str {
+        match self {
+            Self::LetInAfterRefusals => LET_IN,
+            Self::Others(outcome) => EMOJI.of(outcome),
+        }
+    }
+
+    fn counted(self, count: usize, words: &Words) -> String {
+        match self {
+            Self::LetInAfterRefusals => (words.let_in)(count),
+            Self::Others(outcome) => words.counted.of(outcome)(count),
+        }
+    }
+
+    /// Connections that are counted only.
+    fn left_out(self, batch: &Batch<'_>) -> usize {
+        match self {
+            Self::LetInAfterRefusals => 0,
+            Self::Others(outcome) => batch.left_out.get(&outcome).copied().unwrap_or_default(),
+        }
+    }
+}
 
 /// Room for all lists. Slack refuses messages from about 11 000 units in all blocks on.
 const LISTS: usize = 6000;
-/// Room for a name in a list: all 63 bytes of an ordinary one.
-const NAME: usize = 80;
-/// Room for a message of PostgreSQL in a list.
-const MESSAGE: usize = 240;
 
 pub(super) fn message(batch: &Batch<'_>) -> Message {
     let times = || {
@@ -81,16 +117,12 @@ fn is_of_many_clusters(batch: &Batch<'_>) -> bool {
     clusters.any(|other| Some(other) != first)
 }
 
-fn left_out(batch: &Batch<'_>, outcome: Outcome) -> usize {
-    batch.left_out.get(&outcome).copied().unwrap_or_default()
-}
-
 fn headline(batch: &Batch<'_>) -> String {
     let words = batch.words();
-    let counts = OUTCOMES.map(|outcome| {
+    let counts = ABOUT.map(|about| {
         let told = batch.told.iter();
-        let told = told.filter(|told| told.connection.outcome == outcome);
-        (outcome, told.count() + left_out(batch, outcome))
+        let told = told.filter(|told| About::of(told) == about);
+        (about, told.count() + about.left_out(batch))
     });
     let mut seen = counts
         .into_iter()
@@ -99,14 +131,20 @@ fn headline(batch: &Batch<'_>) -> String {
     let Some((most_telling, _)) = seen.peek().copied() else {
         return format!("⚠️ {}", words.headline_unparsed);
     };
+    let has_new = || {
+        batch
+            .told
+            .iter()
+            .any(|told| told.findings.what_is_new().is_some())
+    };
+    let emoji = match most_telling {
+        About::Others(Outcome::Authorized) if has_new() => NEW,
+        about => about.emoji(),
+    };
     let parts: Vec<_> = seen
-        .map(|(outcome, count)| words.counted.of(outcome)(count))
+        .map(|(about, count)| about.counted(count, words))
         .collect();
-    format!(
-        "{} Aurora PostgreSQL: {}",
-        EMOJI.of(most_telling),
-        parts.join(words.comma)
-    )
+    format!("{emoji} Aurora PostgreSQL: {}", parts.join(words.comma))
 }
 
 fn about_all(
@@ -146,33 +184,31 @@ fn where_all(batch: &Batch<'_>) -> Vec<String> {
     facts.map(|fact| fact.line()).collect()
 }
 
-/// One list of lines for each outcome that happened: a heading, groups, and what is left out.
+/// One list of lines for each thing that happened: a heading, groups, and what is left out.
 fn lists(batch: &Batch<'_>, day: Option<OffsetDateTime>) -> Vec<Vec<String>> {
-    let mut groups = grouped(batch);
+    let mut groups = grouped(batch, is_of_many_clusters(batch));
     groups.sort_unstable_by_key(|group| {
-        let Connection {
-            outcome, offset, ..
-        } = *group.example.connection;
-        let confirmed = group.example.connection.confirmed();
-        let rank = OUTCOMES.iter().position(|known| *known == outcome);
+        let connection = group.example.connection;
+        let about = About::of(&group.example);
         (
-            rank,
-            confirmed,
+            ABOUT.iter().position(|known| *known == about),
+            connection.confirmed(),
+            group.example.findings.what_is_new().is_none(),
             Reverse(group.count),
             group.first.connection.facts.time,
-            offset,
+            connection.offset,
         )
     });
-    let by_outcome: Vec<&[Group<'_>]> = groups
-        .chunk_by(|a, b| a.example.connection.outcome == b.example.connection.outcome)
+    let lists: Vec<&[Group<'_>]> = groups
+        .chunk_by(|a, b| About::of(&a.example) == About::of(&b.example))
         .collect();
-    let lines: Vec<Vec<Line>> = by_outcome
+    let lines: Vec<Vec<Line>> = lists
         .iter()
         .map(|groups| lines_that_fit(groups, batch, day))
         .collect();
     let needs: Vec<usize> = lines.iter().map(|lines| total_length(lines)).collect();
     let room = rooms(&needs);
-    by_outcome
+    lists
         .iter()
         .zip(lines)
         .zip(room)
@@ -206,8 +242,8 @@ struct Line {
 fn list(groups: &[Group<'_>], lines: Vec<Line>, room: usize, batch: &Batch<'_>) -> Vec<String> {
     let words = batch.words();
     let of_groups: usize = groups.iter().map(|group| group.count).sum();
-    let outcome = groups.first().map(|group| group.example.connection.outcome);
-    let counted_only = outcome.map_or(0, |outcome| left_out(batch, outcome));
+    let about = groups.first().map(|group| About::of(&group.example));
+    let counted_only = about.map_or(0, |about| about.left_out(batch));
     let connections = of_groups + counted_only;
     let mut list = heading(groups, connections, words);
     let mut used = 0;
@@ -233,10 +269,14 @@ fn heading(groups: &[Group<'_>], connections: usize, words: &Words) -> Vec<Strin
     let Some(group) = groups.first() else {
         return Vec::new();
     };
-    let outcome = group.example.connection.outcome;
-    let counted = words.counted.of(outcome)(connections);
-    let note = (outcome == Outcome::Suspicious).then(|| words.suspicion.to_owned());
-    let title = format!("*{} {counted}*", EMOJI.of(outcome));
+    let about = About::of(&group.example);
+    let note = match about {
+        About::LetInAfterRefusals => Some(words.let_in_means),
+        About::Others(Outcome::Suspicious) => Some(words.suspicion),
+        About::Others(_) => None,
+    };
+    let note = note.map(str::to_owned);
+    let title = format!("*{} {}*", about.emoji(), about.counted(connections, words));
     [title].into_iter().chain(note).collect()
 }
 
@@ -306,157 +346,4 @@ fn sections(lines: &[String]) -> Vec<Block> {
     }
     sections.push(Block::Section(section));
     sections
-}
-
-/// Connections that differ in nothing that a list shows but the time.
-struct Group<'a> {
-    example: Told<'a>,
-    /// The first by time, where one has a time.
-    first: Told<'a>,
-    /// The last by time, where one has a time.
-    last: Told<'a>,
-    count: usize,
-    /// Is the cluster part of what is shown?
-    shows_cluster: bool,
-}
-
-/// By sorted hashes: a few bytes a connection. Nobody knows the seed, so nobody can make two that
-/// differ look the same, and that it happens by itself has a chance of one in 10^8 in 300 000.
-fn grouped<'a>(batch: &Batch<'a>) -> Vec<Group<'a>> {
-    let shows_cluster = is_of_many_clusters(batch);
-    let state = RandomState::new();
-    let hashed = batch.told.iter().map(|told| {
-        let cluster = shows_cluster.then_some((&told.place.account, &told.place.cluster));
-        (
-            state.hash_one((what_a_list_shows(told.connection), cluster)),
-            *told,
-        )
-    });
-    let mut hashes: Vec<(u64, Told<'a>)> = hashed.collect();
-    // Stable: the example is the first in the log.
-    hashes.sort_by_key(|(hash, _)| *hash);
-    let alike = || hashes.chunk_by(|(a, _), (b, _)| a == b);
-    let mut groups = Vec::with_capacity(alike().count());
-    groups.extend(alike().filter_map(|members| Group::of(members, shows_cluster)));
-    groups
-}
-
-fn what_a_list_shows<'c>(connection: &'c Connection<'_>) -> impl Hash + use<'c> {
-    (
-        (
-            connection.outcome,
-            connection.confirmed(),
-            connection.facts.replication,
-        ),
-        (
-            connection.facts.user.as_deref(),
-            connection.facts.database.as_deref(),
-        ),
-        (
-            connection.facts.host.as_deref(),
-            connection.facts.application_name.as_deref(),
-        ),
-        connection.facts.reason.as_deref(),
-    )
-}
-
-impl<'a> Group<'a> {
-    fn of(members: &[(u64, Told<'a>)], shows_cluster: bool) -> Option<Group<'a>> {
-        let (_, example) = *members.first()?;
-        let timed = || {
-            let told = members.iter().map(|(_, told)| *told);
-            told.filter(|told| told.connection.facts.time.is_some())
-        };
-        let time = |told: &Told<'a>| told.connection.facts.time;
-        Some(Group {
-            example,
-            first: timed().min_by_key(time).unwrap_or(example),
-            last: timed().max_by_key(time).unwrap_or(example),
-            count: members.len(),
-            shows_cluster,
-        })
-    }
-
-    /// `• *3件* app_user → appdb · 10.0.1.23 · myapp · 12:00:00–12:00:09`
-    fn line(&self, batch: &Batch<'_>, day: Option<OffsetDateTime>) -> String {
-        let words = batch.words();
-        let connection = self.example.connection;
-        let mut parts = Vec::new();
-        parts.extend(self.shows_cluster.then(|| self.cluster()));
-        if facts::tells_names(connection) {
-            let user = facts::user(connection, batch, NAME);
-            parts.push(format!(
-                "{user} → {}",
-                facts::database(connection, batch, NAME)
-            ));
-        }
-        let client = facts::client(connection, batch, NAME);
-        parts.push(match connection.outcome {
-            Outcome::Suspicious => format!("{}: {client}", words.client),
-            _ => client,
-        });
-        parts.extend(
-            connection
-                .facts
-                .application_name
-                .as_deref()
-                .map(|name| quoted(name, NAME)),
-        );
-        parts.push(self.times(batch, day));
-        if self.count == 1 {
-            parts.extend(connection.facts.session_time.map(words.duration));
-        }
-        if !connection.confirmed() && connection.outcome != Outcome::Suspicious {
-            parts.push(words.unconfirmed_short.to_owned());
-        }
-        let count = if self.count > 1 {
-            format!("*{}* ", (words.times)(self.count))
-        } else {
-            String::new()
-        };
-        let reason = connection
-            .facts
-            .reason
-            .as_deref()
-            .map(|reason| format!("\n    ↳ {}", quoted(reason, MESSAGE)));
-        format!(
-            "• {count}{}{}",
-            parts.join(" · "),
-            reason.unwrap_or_default()
-        )
-    }
-
-    /// `*orders*`, or `*orders* (audit · ap-northeast-1)` where the account has a name.
-    fn cluster(&self) -> String {
-        let place = self.example.place;
-        let cluster = format!("*{}*", quoted(&place.cluster, NAME));
-        match (&place.account_name, &place.region) {
-            (Some(account), Some(region)) => {
-                format!(
-                    "{cluster} ({} · {})",
-                    quoted(account, NAME),
-                    quoted(region, NAME)
-                )
-            }
-            (Some(account), None) => format!("{cluster} ({})", quoted(account, NAME)),
-            _ => cluster,
-        }
-    }
-
-    fn times(&self, batch: &Batch<'_>, day: Option<OffsetDateTime>) -> String {
-        let (Some(first), Some(last), Some(day)) = (
-            self.first.connection.facts.time,
-            self.last.connection.facts.time,
-            day,
-        ) else {
-            return batch.words().unknown.to_owned();
-        };
-        let on_day = |time| batch.style.time_zone.time_on(day, time);
-        let (start, end) = (on_day(first), on_day(last));
-        if start == end {
-            start
-        } else {
-            format!("{start}–{end}")
-        }
-    }
 }

@@ -3,13 +3,21 @@
 use super::facts::{self, Fact};
 use super::{Batch, Block, Message, Text, Told, context, notices};
 use crate::sessions::{Connection, Outcome};
-use crate::slack::text::EMOJI;
+use crate::slack::text::{EMOJI, LET_IN, NEW};
 
 pub(super) fn message(told: &Told<'_>, batch: &Batch<'_>) -> Message {
-    let Told { connection, place } = *told;
+    let Told {
+        connection, place, ..
+    } = *told;
     let words = batch.words();
     let outcome = connection.outcome;
-    let headline = format!("{} {}", EMOJI.of(outcome), words.headline.of(outcome));
+    let new = told.findings.what_is_new();
+    let headline = match new {
+        _ if told.findings.is_let_in() => format!("{LET_IN} {}", words.headline_let_in),
+        Some(_) => format!("{NEW} {}", words.headline.of(outcome)),
+        None => format!("{} {}", EMOJI.of(outcome), words.headline.of(outcome)),
+    };
+    let signals = signals(told, batch);
     let title = words.facts.of(outcome);
     let main = lines(&facts::main(told, batch));
     let refusal = lines(&facts::refusal(connection, batch));
@@ -18,6 +26,7 @@ pub(super) fn message(told: &Told<'_>, batch: &Batch<'_>) -> Message {
 
     let mut text = Text::new(&headline);
     text.line("");
+    text.lines(&signals);
     text.line(title);
     for line in main
         .iter()
@@ -29,6 +38,9 @@ pub(super) fn message(told: &Told<'_>, batch: &Batch<'_>) -> Message {
     }
 
     let mut blocks = vec![Block::Header(headline)];
+    if !signals.is_empty() {
+        blocks.push(Block::Section(signals.join("\n")));
+    }
     blocks.push(Block::Section(format!("*{title}*\n{}", main.join("\n"))));
     if !refusal.is_empty() {
         blocks.push(Block::Section(refusal.join("\n")));
@@ -39,6 +51,22 @@ pub(super) fn message(told: &Told<'_>, batch: &Batch<'_>) -> Message {
     }
     blocks.extend(context(batch, Some(place), connection.facts.time, None));
     Message { text, blocks }
+}
+
+/// What makes it worth a look, before all else.
+fn signals(told: &Told<'_>, batch: &Batch<'_>) -> Vec<String> {
+    let words = batch.words();
+    let refusals = told.findings.refusals_before;
+    let let_in = told.findings.is_let_in().then(|| {
+        let after = (words.after_refusals)(refusals);
+        format!("{LET_IN} *{after}*: {}", words.let_in_means)
+    });
+    let new = told.findings.what_is_new();
+    let new = new.map(|new| {
+        let user = facts::user(told.connection, batch, facts::NAME);
+        format!("{NEW} *{}*", words.new_of(new, &user))
+    });
+    let_in.into_iter().chain(new).collect()
 }
 
 fn lines(facts: &[Fact]) -> Vec<String> {

@@ -1,6 +1,7 @@
 mod limits;
 mod many;
 mod one;
+mod signals;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use time::macros::datetime;
 
 use super::*;
+use crate::findings::Novelty;
 use crate::postgres::event::{Encryption, Facts, Standing, Tls};
 use crate::sessions::Outcome;
 
@@ -89,6 +91,11 @@ fn suspicious() -> Connection<'static> {
     }
 }
 
+static NO_FINDINGS: Findings = Findings {
+    novelty: Novelty::Unknown,
+    refusals_before: 0,
+};
+
 static NOTHING: BTreeMap<Outcome, usize> = BTreeMap::new();
 
 fn place() -> Place {
@@ -104,7 +111,11 @@ fn place() -> Place {
 }
 
 fn told<'a>(connections: &[&'a Connection<'a>], place: &'a Place) -> Vec<Told<'a>> {
-    let told = |connection: &&'a Connection<'a>| Told { connection, place };
+    let told = |connection: &&'a Connection<'a>| Told {
+        connection,
+        place,
+        findings: &NO_FINDINGS,
+    };
     connections.iter().map(told).collect()
 }
 
