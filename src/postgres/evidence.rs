@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 
 use super::event::{Backend, Facts};
 use super::line::PrefixFields;
+use super::tokens::Severity;
 
 /// As many backends are remembered, of all logs together; about 100 bytes each.
 const MOST_BACKENDS: NonZeroUsize = NonZeroUsize::new(32_768).expect("not zero");
@@ -66,6 +67,23 @@ pub struct Evidence<'m> {
     announced: &'m mut Announced,
     log: u64,
     text: u64,
+    /// What the part before has left, where the text is read in parts.
+    pub(super) left: Left,
+}
+
+/// What the reader knows where a part of a text ends. Offsets count from there.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Left {
+    pub(super) doubt: usize,
+    pub(super) sql_doubt: usize,
+    pub(super) rest_until: usize,
+    /// Severity of the last record, and the report that it is part of.
+    pub(super) last: Option<(Severity, u64)>,
+    pub(super) is_last_certain: bool,
+    /// The client that the last record refused.
+    pub(super) refused: Option<u64>,
+    /// Has a session written the last record?
+    pub(super) is_behind_forgery: bool,
 }
 
 impl Announced {
@@ -75,6 +93,7 @@ impl Announced {
         Evidence {
             log: self.keys.hash_one(log),
             text: self.texts,
+            left: Left::default(),
             announced: self,
         }
     }
@@ -88,6 +107,23 @@ impl Evidence<'_> {
             let backend = (self.log, prefix.remote, prefix.backend_pid);
             Backend(self.announced.keys.hash_one(backend))
         })
+    }
+
+    /// The same for all records of a report, see [`PrefixFields::is_of_report`].
+    pub(super) fn report(&self, prefix: &PrefixFields<'_>) -> u64 {
+        let names = (prefix.user, prefix.database, prefix.application_name);
+        let report = (prefix.backend_pid, prefix.remote, names);
+        self.announced.keys.hash_one(report)
+    }
+
+    /// A client, as the line of its refusal and the DETAIL behind it name it.
+    pub(super) fn client(
+        &self,
+        backend_pid: Option<u32>,
+        host: Option<&str>,
+        port: Option<u16>,
+    ) -> u64 {
+        self.announced.keys.hash_one((backend_pid, host, port))
     }
 
     /// What is known of a backend.

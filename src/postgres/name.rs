@@ -10,16 +10,14 @@ pub(super) fn is_name(text: &str) -> bool {
     text.len() <= LONGEST_NAME || longest_name(text) == text.len()
 }
 
+/// How many bytes of a text a byte of a name takes up at most.
+pub(super) const WIDEST: usize = char::REPLACEMENT_CHARACTER.len_utf8();
+
 /// How many bytes of `text` a byte of a name takes up at most: one that is not UTF-8 has become
 /// U+FFFD.
 pub(super) fn widest(text: &str) -> usize {
-    const REPLACEMENT: &str = "\u{fffd}";
-    let has_replacements = memmem::find(text.as_bytes(), REPLACEMENT.as_bytes()).is_some();
-    if has_replacements {
-        REPLACEMENT.len()
-    } else {
-        1
-    }
+    let has_replacements = memmem::find(text.as_bytes(), "\u{fffd}".as_bytes()).is_some();
+    if has_replacements { WIDEST } else { 1 }
 }
 
 /// How many bytes of `text` a name can take up. A byte that is not UTF-8 stands here as U+FFFD.

@@ -5,23 +5,25 @@
 //! the only thing that names can obscure: so every reading of it is found and judged.
 
 mod choose;
+mod parts;
 mod rest;
 mod tell;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use memchr::{memchr, memchr_iter};
 use time::OffsetDateTime;
 
 use super::event::{Backend, ConnectionEvent, Kind, Standing};
-use super::evidence::{Evidence, Seen};
+use super::evidence::{Evidence, Left, Seen};
 use super::line::{LogLine, PrefixFields};
 use super::message::{self};
 use super::name;
 use super::prefix::{Head, LogLinePrefix, Name, Readings};
 use super::tokens::Severity;
 use super::verdict::Judgement;
+use parts::Mark;
 
 /// A piece of a log.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +41,8 @@ pub struct Text<'a> {
 pub enum Behind {
     /// What another text holds, if any does.
     Another,
-    /// More, which can be read together with the last lines of this text.
+    /// More of the same text. Its next part is read with the same evidence, from where this one has
+    /// been read to.
     More,
     /// Nothing is known of it: a filter has taken the text out of its log.
     Unknown,
@@ -73,7 +76,7 @@ pub struct Reading<'a> {
     pub events: Vec<ConnectionEvent<'a>>,
     /// What the text held.
     pub counts: LineCounts,
-    /// Bytes of the text that were read: all, unless it goes on. A record begins behind them.
+    /// Bytes of the text that were read: all, unless more of it follows. A record begins behind them.
     pub length: usize,
 }
 
@@ -110,10 +113,6 @@ impl LineCounts {
 const COMMON_LINE: usize = 150;
 const COMMON_BATCH: usize = 10_000;
 
-/// A record of a text that goes on is read when so many bytes behind it are there: more than the
-/// prefix of the next one can have.
-const AHEAD: usize = 4096;
-
 /// Reads `text`, whose records stand behind `prefix`, with the `evidence` of its log.
 pub fn read<'a>(
     text: impl Into<Text<'a>>,
@@ -122,9 +121,8 @@ pub fn read<'a>(
 ) -> Reading<'a> {
     let text = text.into();
     let mut reader = Reader::new(text, prefix, evidence);
-    while reader.next() {}
-    let length = reader.at.min(text.text.len());
-    reader.settle(None);
+    while !reader.is_out_of_text.get() && reader.next() {}
+    let length = reader.finish();
     let read = text.text.as_bytes().get(..length).unwrap_or_default();
     reader.reading.counts.lines = memchr_iter(b'\n', read).count();
     reader.reading.counts.lines += usize::from(read.last().is_some_and(|last| *last != b'\n'));
@@ -137,6 +135,8 @@ struct Choice<'a> {
     judgement: Judgement<'a>,
     /// Is it the only one, or what all of them share?
     is_only: bool,
+    /// Until where it is not certain that another record begins.
+    doubt: usize,
     /// The readings that it was chosen among.
     others: Vec<Judgement<'a>>,
 }
@@ -157,6 +157,12 @@ struct Reader<'a, 'r, 'm> {
     sql_doubt: usize,
     /// A line that begins before this offset may be the rest of a record.
     rest_until: usize,
+    /// Would what stands behind the text change how its next record is read?
+    is_out_of_text: Cell<bool>,
+    /// Where the text is read from again, when there is more of it.
+    mark: Option<Mark<'a>>,
+    /// What the part before has left.
+    left: Left,
     /// The readings of the record that begins at some place.
     ahead: RefCell<Option<(usize, Rc<Readings<'a>>)>>,
     reading: Reading<'a>,
@@ -169,8 +175,8 @@ struct Reader<'a, 'r, 'm> {
     is_last_refused: bool,
     /// Is all that can be wrong with the record that it may be the rest of another?
     is_cut_only: bool,
-    /// Where a line ends that a session has written.
-    forged_end: Option<usize>,
+    /// Where the line begins that stands behind one that a session has written.
+    behind_forgery: Option<usize>,
     /// The last time stamp that was read: most lines share theirs with the line before.
     last_time: (&'a str, Option<OffsetDateTime>),
 }
@@ -207,6 +213,9 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             doubt: 0,
             sql_doubt: 0,
             rest_until: 0,
+            is_out_of_text: Cell::new(false),
+            mark: None,
+            left: Left::default(),
             ahead: RefCell::new(None),
             reading: Reading {
                 events,
@@ -217,17 +226,20 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             is_last_certain: false,
             is_last_refused: false,
             is_cut_only: false,
-            forged_end: None,
+            behind_forgery: None,
             last_time: ("", None),
         };
         match begins {
-            Begins::AtRecord => {}
+            Begins::AtRecord => reader.resume(),
             Begins::Anywhere => {
                 (reader.doubt, reader.sql_doubt) = reader.rest_behind(0);
-                reader.rest_until = prefix.longest_names(reader.widest);
+                let first = text.floor_char_boundary(prefix.longest_names(name::WIDEST));
+                reader.look_behind(first);
+                let widest = name::widest(text.get(..first).unwrap_or(text));
+                reader.rest_until = prefix.longest_names(widest);
             }
             Begins::InsideMessage => {
-                (reader.doubt, reader.rest_until) = (text.len(), text.len());
+                (reader.doubt, reader.rest_until) = (usize::MAX, usize::MAX);
             }
         }
         reader
@@ -238,7 +250,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
     fn rest_behind(&self, at: usize) -> (usize, usize) {
         let (mut behind, mut behind_sql) = (0, 0);
         for name in [Name::User, Name::Database] {
-            let rests = self.prefix.rests(self.text, at, name, self.widest);
+            let rests = self.rests(at, name);
             if rests.names_end >= self.text.len() {
                 return (self.text.len(), 0);
             }
@@ -257,10 +269,11 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
     fn may_be_of_sql(&self, line: &LogLine<'a>) -> bool {
         let at = self.record_end(line.message) + 1;
         let behind = self.text.get(at..).unwrap_or_default();
+        self.look_behind(at);
         let Some(head) = self.prefix.head(behind) else {
             return behind.is_empty();
         };
-        let readings = self.prefix.readings(self.text, at, &head, self.widest);
+        let readings = self.readings(at, &head);
         let mut next = readings.iter();
         readings.names_end >= self.text.len()
             || next.any(|next| next.severity.is_from_sql() || next.severity == Severity::Detail)
@@ -274,61 +287,59 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
     /// Reads one record, or a line that is part of none; `false` at the end.
     fn next(&mut self) -> bool {
         let rest = self.text.get(self.at..).unwrap_or_default();
-        if rest.is_empty() {
+        self.look_behind(self.at);
+        if rest.is_empty() || self.is_out_of_text.get() {
             return false;
         }
+        self.settle_far();
         if rest.starts_with('\t') {
-            self.reading.counts.continuations += 1;
-            self.skip_line();
-            return true;
+            return self.skip_line(|counts| &mut counts.continuations);
         }
         match self.prefix.head(rest) {
             Some(head) => self.record(&head),
-            None if self.at < self.rest_until.max(self.doubt) && self.rest_of_record() => true,
-            None => {
-                if looks_like_connection(self.line()) {
-                    self.reading.counts.unparsed += 1;
-                } else {
-                    self.reading.counts.noise += 1;
-                }
-                self.skip_line();
-                true
+            None if self.rest_of_record() => true,
+            None if looks_like_connection(self.line()) => {
+                self.skip_line(|counts| &mut counts.unparsed)
             }
+            None => self.skip_line(|counts| &mut counts.noise),
         }
     }
 
     /// The record that begins with `head`; `false` when more text is needed.
     fn record(&mut self, head: &Head<'a>) -> bool {
-        let readings = self.prefix.readings(self.text, self.at, head, self.widest);
+        let readings = self.readings(self.at, head);
         let names_end = readings.names_end;
-        if self.needs_more(names_end) {
-            return false;
-        }
         let Some(choice) = self.judge(&readings) else {
-            let is_rest = self.at < self.rest_until.max(self.doubt) && self.rest_of_record();
-            if !is_rest {
-                self.unread(names_end);
-            }
-            return true;
+            return self.rest_of_record() || self.unread(names_end);
         };
         let (judgement, is_only) = (choice.judgement, choice.is_only);
-        if self.needs_more(judgement.end) {
-            return false;
-        }
         let is_whole = names_end < self.text.len();
         let standing = match is_only && is_whole && self.at >= self.doubt {
             true if self.at >= self.sql_doubt => Standing::Certain,
             true => Standing::OfItsBackend,
             false => Standing::Claimed,
         };
-        self.settle(Some((&judgement, standing)));
         let (start, end) = (self.at, judgement.end);
+        let doubt = self.doubt.max(choice.doubt);
+        let inside = 1 + match standing {
+            // It may be no record.
+            Standing::Claimed => start + self.line().len(),
+            _ => choice.others.iter().map(|one| one.end).min().unwrap_or(end),
+        };
+        let rest = self.claimed_rest(&judgement, doubt);
+        self.look_inside(inside, end);
+        if self.is_out_of_text.get() {
+            return false;
+        }
+        self.settle(Some((&judgement, standing)));
+        let mark = self.mark();
+        self.doubt = doubt;
         self.reading.counts.records += 1;
         self.reading.counts.continuations += self.feeds(judgement.line.message, end);
         self.last = Some(judgement.line);
         self.is_last_certain = standing == Standing::Certain && choice.others.is_empty();
-        if start < self.rest_until.max(self.doubt) {
-            self.claim_rest(&judgement);
+        if let Some(rest) = rest {
+            self.claim(rest, start, Standing::Alternative);
         }
         self.is_cut_only = is_only && is_whole && self.doubt == judgement.line.message;
         let told = self.reading.events.len();
@@ -338,20 +349,11 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             .events
             .get(told)
             .is_some_and(|event| event.kind == Kind::Rejected);
+        self.hold(mark);
         self.tell_others(&choice.others, start);
-        let inside = match standing {
-            // It may be no record.
-            Standing::Claimed => start + self.line().len(),
-            _ => choice.others.iter().map(|one| one.end).min().unwrap_or(end),
-        };
-        self.tell_inside(inside + 1, end);
+        self.tell_inside(inside, end);
         self.at = (end + 1).max(start + 1);
         true
-    }
-
-    /// Must more of the log be there to judge what ends at `end`?
-    fn needs_more(&self, end: usize) -> bool {
-        self.behind == Behind::More && end + AHEAD > self.text.len()
     }
 
     /// The line feed that ends the message at `from`: the first that no tab follows.
@@ -361,10 +363,12 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         while let Some(feed) = memchr(b'\n', bytes.get(at..).unwrap_or_default()) {
             at += feed;
             if bytes.get(at + 1) != Some(&b'\t') {
+                self.look_behind(at);
                 return at;
             }
             at += 1;
         }
+        self.look_behind(bytes.len());
         bytes.len()
     }
 
@@ -378,8 +382,16 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         rest.split('\n').next().unwrap_or_default()
     }
 
-    fn skip_line(&mut self) {
-        self.at += self.line().len() + 1;
+    /// Counts the line, and reads on behind it.
+    fn skip_line(&mut self, count: impl FnOnce(&mut LineCounts) -> &mut usize) -> bool {
+        let end = self.at + self.line().len();
+        self.look_behind(end);
+        if self.is_out_of_text.get() {
+            return false;
+        }
+        *count(&mut self.reading.counts) += 1;
+        self.at = end + 1;
+        true
     }
 
     fn feeds(&self, start: usize, end: usize) -> usize {

@@ -294,13 +294,16 @@ where
         ControlFlow::Break(true)
     }
 
-    /// How many bytes from `at` on a name can take up, at most.
+    /// How many bytes from `at` on a name can take up, at most: more than there are, where the text
+    /// ends before.
     fn longest_name(&self, at: usize) -> usize {
-        if self.widest == 1 {
-            LONGEST_NAME
+        let text = self.text.get(at..).unwrap_or_default();
+        let longest = if self.widest == 1 {
+            text.floor_char_boundary(LONGEST_NAME)
         } else {
-            self.text.get(at..).map_or(0, name::longest_name)
-        }
+            name::longest_name(text)
+        };
+        longest + usize::from(longest == text.len())
     }
 
     /// Can the text from `at` to `end` be the name?

@@ -11,7 +11,7 @@ use super::{Behind, Choice, Reader};
 impl<'a> Reader<'a, '_, '_> {
     /// The reading of a record that its message, earlier lines of its backend and the text behind it
     /// leave, and whether it is the only one, or says what all of them share.
-    pub(super) fn judge(&mut self, readings: &Readings<'a>) -> Option<Choice<'a>> {
+    pub(super) fn judge(&self, readings: &Readings<'a>) -> Option<Choice<'a>> {
         let mut possible = self.possible(readings);
         let first = possible.next()?;
         let mut others: Vec<_> = possible.collect();
@@ -19,6 +19,7 @@ impl<'a> Reader<'a, '_, '_> {
             return Some(Choice {
                 judgement: first,
                 is_only: true,
+                doubt: 0,
                 others,
             });
         }
@@ -47,19 +48,22 @@ impl<'a> Reader<'a, '_, '_> {
     /// Of several possible readings: those that PostgreSQL can have written there; of these, those that
     /// go best with what stands before and behind.
     pub(super) fn choose(
-        &mut self,
+        &self,
         mut possible: Vec<Judgement<'a>>,
         names_end: usize,
     ) -> Option<Choice<'a>> {
         self.rule_out(&mut possible, names_end);
         let all = possible.clone();
         self.prefer(&mut possible);
-        let (judgement, agree) = if has_one_end(&all) {
+        let has_one_end = has_one_end(&all);
+        let (judgement, agree) = if has_one_end {
             keep_if_any(&mut possible, |judgement| self.explains_last(judgement));
             verdict::of(possible)?
         } else {
-            (self.choose_length(possible, &all)?, false)
+            (verdict::of_different_lengths(possible)?, false)
         };
+        // As far as the longest goes.
+        let latest = all.iter().map(|one| one.line.message).max();
         let is_only = agree
             && all
                 .iter()
@@ -67,6 +71,7 @@ impl<'a> Reader<'a, '_, '_> {
         Some(Choice {
             judgement,
             is_only,
+            doubt: latest.filter(|_| !has_one_end).unwrap_or(0),
             others: all,
         })
     }
@@ -108,18 +113,6 @@ impl<'a> Reader<'a, '_, '_> {
         keep_if_any(possible, |judgement| self.is_of_sql(judgement));
     }
 
-    /// Of readings that end in different places, and of which nothing is certain: what is told of the
-    /// record. What stands behind it is in doubt as far as the longest goes.
-    pub(super) fn choose_length(
-        &mut self,
-        possible: Vec<Judgement<'a>>,
-        all: &[Judgement<'a>],
-    ) -> Option<Judgement<'a>> {
-        let latest = all.iter().map(|one| one.line.message).max()?;
-        self.doubt = self.doubt.max(latest);
-        verdict::of_different_lengths(possible)
-    }
-
     /// Is the record the DETAIL of the refusal before it?
     pub(super) fn explains_last(&self, judgement: &Judgement<'a>) -> bool {
         let is_detail = matches!(judgement.said, Said::Detail(_));
@@ -127,27 +120,36 @@ impl<'a> Reader<'a, '_, '_> {
     }
 
     pub(super) fn is_of_last_refusal(&self, prefix: &PrefixFields<'_>) -> bool {
-        let last = self.reading.events.last().filter(|_| self.is_last_refused);
-        last.is_some_and(|last| {
-            last.kind == Kind::Rejected
-                && last.facts.backend_pid == prefix.backend_pid
-                && last.facts.host.as_deref() == prefix.host
-                && last.facts.port == prefix.port
-        })
+        if !self.is_last_refused {
+            return false;
+        }
+        let Some(last) = self.reading.events.last() else {
+            let (backend_pid, host, port) = (prefix.backend_pid, prefix.host, prefix.port);
+            return self.left.refused == Some(self.evidence.client(backend_pid, host, port));
+        };
+        last.kind == Kind::Rejected
+            && last.facts.backend_pid == prefix.backend_pid
+            && last.facts.host.as_deref() == prefix.host
+            && last.facts.port == prefix.port
     }
 
     /// Is the record part of the report that the one before it is part of?
     pub(super) fn goes_with_last(&self, judgement: &Judgement<'a>) -> bool {
         let place = judgement.line.severity.place();
-        let is_of_report = |last: &LogLine<'_>| {
-            let is_behind = match judgement.line.severity {
-                // QUERY and CONTEXT, LOCATION and BACKTRACE.
-                Severity::Context | Severity::Location => last.severity.place() <= place,
-                _ => last.severity.place() < place,
-            };
-            is_behind && last.prefix.is_of_report(&judgement.line.prefix)
+        let is_behind = |last: Severity| match judgement.line.severity {
+            // QUERY and CONTEXT, LOCATION and BACKTRACE.
+            Severity::Context | Severity::Location => last.place() <= place,
+            _ => last.place() < place,
         };
-        place > 0 && self.last.as_ref().is_some_and(is_of_report)
+        let prefix = &judgement.line.prefix;
+        place > 0
+            && match (&self.last, self.left.last) {
+                (Some(last), _) => is_behind(last.severity) && last.prefix.is_of_report(prefix),
+                (None, Some((last, report))) => {
+                    is_behind(last) && report == self.evidence.report(prefix)
+                }
+                (None, None) => false,
+            }
     }
 
     /// Is the next record not there, or not whole?

@@ -10,7 +10,7 @@ use super::super::event::{Backend, Kind, Standing};
 use super::super::message::Said;
 use super::super::prefix::{Name, Readings};
 use super::super::verdict::{self, Judgement};
-use super::{Reader, looks_like_connection};
+use super::{Behind, Reader, looks_like_connection};
 
 impl<'a> Reader<'a, '_, '_> {
     /// Can PostgreSQL have written what stands behind a record that ends at `end`, as far as `until`?
@@ -49,8 +49,9 @@ impl<'a> Reader<'a, '_, '_> {
             Some((place, readings)) if *place == at => return Some(Rc::clone(readings)),
             _ => {}
         }
+        self.look_behind(at);
         let head = self.prefix.head(self.text.get(at..)?)?;
-        let readings = Rc::new(self.prefix.readings(self.text, at, &head, self.widest));
+        let readings = Rc::new(self.readings(at, &head));
         *ahead = Some((at, Rc::clone(&readings)));
         Some(readings)
     }
@@ -61,7 +62,7 @@ impl<'a> Reader<'a, '_, '_> {
     pub(super) fn rest_at(&self, at: usize, may_hold_heads: bool) -> Option<Judgement<'a>> {
         let mut possible = Vec::new();
         for name in [Name::User, Name::Database] {
-            let rests = self.prefix.rests(self.text, at, name, self.widest);
+            let rests = self.rests(at, name);
             for line in rests.iter().filter(|line| self.may_end(line, name)) {
                 let mut line = *line;
                 line.prefix.user.take_if(|_| name == Name::User);
@@ -88,7 +89,11 @@ impl<'a> Reader<'a, '_, '_> {
 
     /// Reads the rest of a record whose beginning is in another text, or is in doubt.
     pub(super) fn rest_of_record(&mut self) -> bool {
-        let Some(judgement) = self.rest_at(self.at, false) else {
+        if self.at >= self.rest_until.max(self.doubt) {
+            return false;
+        }
+        let rest = self.rest_at(self.at, false);
+        let Some(judgement) = rest.filter(|_| !self.is_out_of_text.get()) else {
             return false;
         };
         self.settle(Some((&judgement, Standing::Claimed)));
@@ -99,13 +104,16 @@ impl<'a> Reader<'a, '_, '_> {
     }
 
     /// A record may be the rest of another, whose message repeats more names.
-    pub(super) fn claim_rest(&mut self, record: &Judgement<'a>) {
-        let rest = self.rest_at(self.at, true);
-        let says_more =
-            |rest: &Judgement<'a>| verdict::rank(&rest.said) > verdict::rank(&record.said);
-        if let Some(rest) = rest.filter(says_more) {
-            self.claim(rest, self.at, Standing::Alternative);
+    pub(super) fn claimed_rest(
+        &self,
+        record: &Judgement<'a>,
+        doubt: usize,
+    ) -> Option<Judgement<'a>> {
+        if self.at >= self.rest_until.max(doubt) {
+            return None;
         }
+        let rest = self.rest_at(self.at, true)?;
+        (verdict::rank(&rest.said) > verdict::rank(&record.said)).then_some(rest)
     }
 
     /// Tells what the rest of a record says.
@@ -158,28 +166,52 @@ impl<'a> Reader<'a, '_, '_> {
     pub(super) fn tell_inside(&mut self, from: usize, until: usize) {
         let mut at = from;
         while at < until {
-            if let Some(readings) = self.readings_at(at) {
-                let possible: Vec<_> = self.possible(&readings).collect();
+            let possible = self.possible_at(at);
+            if !possible.is_empty() {
                 let latest = possible.iter().map(|one| one.line.message).max();
                 self.doubt = self.doubt.max(latest.unwrap_or(0));
                 self.tell_others(&possible, at);
             }
-            let rest = self.slice(at, until).as_bytes();
-            at += memchr(b'\n', rest).unwrap_or(rest.len()) + 1;
+            at = self.next_line(at, until);
         }
     }
 
-    /// A line that begins as a record does and cannot be read as one.
-    pub(super) fn unread(&mut self, names_end: usize) {
-        let is_whole = names_end < self.text.len();
-        self.settle(None);
-        if is_whole && looks_like_connection(self.line()) {
-            self.reading.counts.unparsed += 1;
-        } else {
-            self.reading.counts.noise += 1;
+    /// Looks for what [`Self::tell_inside`] will tell.
+    pub(super) fn look_inside(&self, from: usize, until: usize) {
+        let mut at = from;
+        while self.behind == Behind::More && at < until && !self.is_out_of_text.get() {
+            self.possible_at(at);
+            at = self.next_line(at, until);
         }
-        self.doubt = self.doubt.max(names_end);
-        self.rest_until = self.rest_until.max(names_end);
-        self.skip_line();
+    }
+
+    /// What the record at `at` may say, if one begins there.
+    fn possible_at(&self, at: usize) -> Vec<Judgement<'a>> {
+        let readings = self.readings_at(at);
+        readings.map_or_else(Vec::new, |readings| self.possible(&readings).collect())
+    }
+
+    fn next_line(&self, at: usize, until: usize) -> usize {
+        let rest = self.slice(at, until).as_bytes();
+        at + memchr(b'\n', rest).unwrap_or(rest.len()) + 1
+    }
+
+    /// A line that begins as a record does and cannot be read as one.
+    pub(super) fn unread(&mut self, names_end: usize) -> bool {
+        let looks_like_connection =
+            names_end < self.text.len() && looks_like_connection(self.line());
+        let is_skipped = self.skip_line(|counts| {
+            if looks_like_connection {
+                &mut counts.unparsed
+            } else {
+                &mut counts.noise
+            }
+        });
+        if is_skipped {
+            self.settle(None);
+            self.doubt = self.doubt.max(names_end);
+            self.rest_until = self.rest_until.max(names_end);
+        }
+        is_skipped
     }
 }

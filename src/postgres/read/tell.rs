@@ -26,7 +26,7 @@ impl<'a> Reader<'a, '_, '_> {
                 if standing == Standing::Certain && line.severity == Severity::Log =>
             {
                 self.suspect(&line.prefix, self.at, standing);
-                self.forged_end = Some(judgement.end);
+                self.behind_forgery = Some(judgement.end + 1);
             }
             Said::Contradiction => self.reading.counts.unparsed += 1,
             Said::FromSql | Said::Location | Said::Nothing => {}
@@ -141,8 +141,7 @@ impl<'a> Reader<'a, '_, '_> {
     /// Does the line stand right behind one that a session has written, and name a client that this
     /// log has not announced? A superuser can write whole lines of any kind.
     pub(super) fn is_behind_forgery(&mut self, kind: Kind, backend: Option<Backend>) -> bool {
-        let forged_end = self.forged_end.take();
-        forged_end.is_some_and(|end| end + 1 == self.at)
+        self.behind_forgery.take() == Some(self.at)
             && kind != Kind::Received
             && backend.is_some()
             && self.evidence.shows_announcements()
