@@ -4,11 +4,15 @@ pub mod event;
 pub mod local;
 
 mod demo;
+mod find_prefix;
 mod help;
 mod input;
+mod logs;
 mod parse;
 mod preview;
+mod progress;
 mod replay;
+mod report;
 
 use std::fmt;
 use std::io;
@@ -19,7 +23,10 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use time::OffsetDateTime;
+
 use crate::config::{ConfigError, Settings};
+use crate::postgres::LogLinePrefix;
 
 /// Tells a Slack channel who connects to an Aurora PostgreSQL cluster.
 ///
@@ -48,8 +55,8 @@ enum Command {
     /// Show the Slack messages that a PostgreSQL log makes
     #[command(after_help = help::PREVIEW)]
     Preview {
-        /// A PostgreSQL log; standard input without it
-        file: Option<PathBuf>,
+        #[command(flatten)]
+        files: LogFiles,
         /// The exact payloads instead of a drawing, one a line
         #[arg(long)]
         json: bool,
@@ -65,17 +72,29 @@ enum Command {
     /// Print every connection event of a PostgreSQL log as a JSON object a line
     #[command(after_help = help::PARSE)]
     Parse {
-        /// A PostgreSQL log; standard input without it
-        file: Option<PathBuf>,
+        #[command(flatten)]
+        files: LogFiles,
         #[command(flatten)]
         prefix: PrefixFlag,
+    },
+
+    /// Show who connected: a row for each user, database, client and application
+    ///
+    /// Counts logins, refusals and disconnections, with the first and the last time, how clients
+    /// proved who they are, and TLS. Rows with refusals come first, the newest of them on top.
+    #[command(after_help = help::REPORT)]
+    Report {
+        #[command(flatten)]
+        files: LogFiles,
+        #[command(flatten)]
+        flags: ReportFlags,
     },
 
     /// Print a test event for the Lambda console or `cargo lambda invoke`
     #[command(after_help = help::EVENT)]
     Event {
-        /// A PostgreSQL log; standard input without it
-        file: Option<PathBuf>,
+        #[command(flatten)]
+        files: LogFiles,
         /// As `/aws/rds/cluster/<id>/postgresql`
         #[arg(long, value_name = "NAME")]
         log_group: String,
@@ -110,7 +129,7 @@ enum Command {
     /// Print the manual page, of the tool or of one command
     #[command(after_help = help::MAN)]
     Man {
-        /// demo, preview, parse, event, replay or completions; the tool itself without it
+        /// demo, preview, parse, report, event, replay or completions; the tool itself without it
         command: Option<String>,
     },
 
@@ -119,11 +138,53 @@ enum Command {
     Bootstrap,
 }
 
+/// The logs that a command reads.
+#[derive(Debug, Args)]
+struct LogFiles {
+    /// PostgreSQL logs; standard input for - or none
+    ///
+    /// Plain or gzip; also what `aws logs filter-log-events`, `aws logs tail` and
+    /// `aws rds download-db-log-file-portion` write.
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How much is read at once
+    #[arg(long, value_name = "BYTES", hide = true, default_value_t = 1 << 20)]
+    chunk_bytes: usize,
+}
+
 #[derive(Debug, Args)]
 struct PrefixFlag {
-    /// The server's setting [default: %t:%r:%u@%d:[%p]:]
+    /// The server's setting [default: found by itself]
     #[arg(long, value_name = "SETTING")]
     log_line_prefix: Option<String>,
+}
+
+/// What a report holds, and how it is written.
+#[derive(Debug, Args)]
+struct ReportFlags {
+    /// CSV instead of a table
+    #[arg(long)]
+    csv: bool,
+    /// One JSON object instead of a table
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+    /// A web page instead of a table
+    #[arg(long, value_name = "PAGE", conflicts_with_all = ["csv", "json"])]
+    html: Option<PathBuf>,
+    /// Leave out what was before: 2026-11-23, or 2026-11-23T09:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = report::time)]
+    since: Option<OffsetDateTime>,
+    /// Leave out this time and what came after it
+    #[arg(long, value_name = "TIME", value_parser = report::time)]
+    until: Option<OffsetDateTime>,
+    #[command(flatten)]
+    prefix: PrefixFlag,
+    /// Rules as a JSON array; what they ignore is left out [default: ignore RDS's own users]
+    #[arg(long, value_name = "JSON")]
+    rules: Option<String>,
+    /// The cluster's name, for the title and for rules with `clusters` [default: the file's name]
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
 }
 
 /// Where in CloudWatch Logs the log would be: messages tell the instance and link to it.
@@ -187,14 +248,18 @@ impl MessageFlags {
 }
 
 impl PrefixFlag {
-    fn settings(&self) -> Result<Settings, Failure> {
-        let setting = self.log_line_prefix.clone();
-        settings(
-            &setting
-                .map(|setting| (LOG_LINE_PREFIX, setting))
-                .into_iter()
-                .collect::<Vec<_>>(),
-        )
+    /// `None` where it is to be found by itself.
+    fn given(&self) -> Result<Option<LogLinePrefix>, Failure> {
+        let Some(setting) = self
+            .log_line_prefix
+            .clone()
+            .filter(|given| !given.is_empty())
+        else {
+            return Ok(None);
+        };
+        Ok(Some(
+            settings(&[(LOG_LINE_PREFIX, setting)])?.log_line_prefix,
+        ))
     }
 }
 
@@ -218,6 +283,8 @@ enum Failure {
     Flags(ConfigError),
     /// The log lines are too many for one event; the bytes that it would have.
     EventTooLong(usize),
+    /// The log is longer than the function takes; the bytes that it takes.
+    LogTooLong(usize),
     /// No manual page has this name.
     NoSuchCommand(String),
     /// The demo's processes; what is wrong.
@@ -248,6 +315,10 @@ impl fmt::Display for Failure {
                 "the event would have {length} bytes, and Lambda takes {}: give fewer log lines",
                 event::MAX_PAYLOAD
             ),
+            Self::LogTooLong(most) => write!(
+                f,
+                "the log is too long for one event, which holds {most} bytes: give fewer log lines"
+            ),
             Self::NoSuchCommand(name) => write!(f, "no such command: {name} (see --help)"),
             Self::Demo(problem) => f.write_str(problem),
             Self::Events(count) => write!(
@@ -268,18 +339,19 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Demo(flags) => demo::run(&flags),
         Command::Preview {
-            file,
+            files,
             json,
             html,
             log,
             flags,
-        } => preview::run(file.as_deref(), json, html.as_deref(), log, &flags),
-        Command::Parse { file, prefix } => parse::run(file.as_deref(), &prefix),
+        } => preview::run(&files, json, html.as_deref(), log, &flags),
+        Command::Parse { files, prefix } => parse::run(&files, &prefix),
+        Command::Report { files, flags } => report::run(&files, &flags),
         Command::Event {
-            file,
+            files,
             log_group,
             log_stream,
-        } => event::run(file.as_deref(), &log_group, &log_stream),
+        } => event::run(&files, &log_group, &log_stream),
         Command::Replay {
             file,
             cold,

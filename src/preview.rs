@@ -9,7 +9,7 @@ mod terminal;
 use serde_json::Value;
 
 pub use html::html;
-pub use terminal::terminal;
+pub use terminal::{columns_of, terminal};
 
 /// The name under which the messages appear.
 const APP: &str = "Aurora Connection Audit";

@@ -104,6 +104,9 @@ struct Progress<'a> {
 /// So many connections can still change by later lines.
 const STILL_OPEN: usize = 20_000;
 
+/// As many backends are remembered besides.
+const MOST_BACKENDS: usize = 32_768;
+
 impl<'a> Sessions<'a> {
     /// All connections that were not taken yet.
     #[must_use]
@@ -114,8 +117,29 @@ impl<'a> Sessions<'a> {
     /// The connections that so many others have followed that no line will change them any more.
     pub fn take_settled(&mut self) -> Vec<Connection<'a>> {
         let settled = self.connections.len().saturating_sub(STILL_OPEN);
-        self.taken += settled;
-        self.connections.drain(..settled).collect()
+        let taken: Vec<_> = self.connections.drain(..settled).collect();
+        if settled > 0 {
+            let (from, until) = (self.taken, self.taken + settled);
+            self.taken = until;
+            self.last_of_host.retain(|_, at| *at >= until);
+            self.backends
+                .retain(|_, progress| progress.outlives(from, &taken));
+            self.forget_oldest();
+        }
+        taken
+    }
+
+    /// Backends whose end the log does not tell would only become more.
+    fn forget_oldest(&mut self) {
+        if self.backends.len() <= MOST_BACKENDS {
+            return;
+        }
+        let mut ages: Vec<_> = self.backends.values().map(|one| one.received).collect();
+        let middle = ages.len() / 2;
+        let (_, median, _) = ages.select_nth_unstable(middle);
+        let median = *median;
+        self.backends
+            .retain(|_, one| one.entry.is_some() || one.received > median);
     }
 
     /// The connection with this number, counted from the first of all.
@@ -331,6 +355,22 @@ impl<'a> Sessions<'a> {
             && is_plain(second)
             && !is_plain(first))
         .then_some(at)
+    }
+}
+
+impl<'a> Progress<'a> {
+    /// Can a later line say more of the backend, when the connections `taken`, with numbers `from`
+    /// there on, are gone? What is known of a session is kept for its end.
+    fn outlives(&mut self, from: usize, taken: &[Connection<'a>]) -> bool {
+        let Some(entry) = self.entry.and_then(|at| taken.get(at.checked_sub(from)?)) else {
+            return true;
+        };
+        if entry.outcome == Outcome::Authorized {
+            self.facts = Some((entry.standing, Box::new(entry.facts.clone())));
+            self.entry = None;
+            self.let_in = None;
+        }
+        self.entry.is_none()
     }
 }
 

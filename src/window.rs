@@ -74,10 +74,51 @@ pub fn read(
     window
 }
 
+/// A batch that is being read.
+pub struct OpenBatch<'b, 'a> {
+    source: Source<'b>,
+    summary: Summary,
+    /// What its lines have said so far.
+    pub sessions: Sessions<'a>,
+    /// What it has held so far.
+    pub counts: LineCounts,
+}
+
+impl<'b> OpenBatch<'b, '_> {
+    fn new(record: usize, batch: &'b LogBatch, settings: &'b Settings) -> Self {
+        let mut open = Self::of_log(Place::of(batch, settings), settings);
+        (open.source.record, open.source.batch) = (record, Some(batch));
+        open.summary.log_events = batch.events.len();
+        open
+    }
+
+    /// A log without log events.
+    #[must_use]
+    pub fn of_log(place: Place, settings: &'b Settings) -> Self {
+        let summary = Summary {
+            cluster: place.cluster.clone(),
+            batches: 1,
+            ..Summary::default()
+        };
+        let source = Source {
+            record: 0,
+            batch: None,
+            place: Rc::new(place),
+            settings,
+        };
+        Self {
+            source,
+            summary,
+            sessions: Sessions::default(),
+            counts: LineCounts::default(),
+        }
+    }
+}
+
 /// What the connections of one batch share.
 struct Source<'b> {
     record: usize,
-    batch: &'b LogBatch,
+    batch: Option<&'b LogBatch>,
     place: Rc<Place>,
     settings: &'b Settings,
 }
@@ -100,45 +141,43 @@ impl Window {
         settings: &Settings,
         memory: &mut Memory,
     ) {
-        let source = Source {
-            record,
-            batch,
-            place: Rc::new(Place::of(batch, settings)),
-            settings,
-        };
-        let mut summary = Summary {
-            cluster: source.place.cluster.clone(),
-            batches: 1,
-            log_events: batch.events.len(),
-            ..Summary::default()
-        };
+        let mut open = OpenBatch::new(record, batch, settings);
         let Memory {
             announced,
             refusals,
             ..
         } = memory;
-        let mut evidence = announced.text_of(&source.place.log());
-        let mut sessions = Sessions::default();
-        let mut counts = LineCounts::default();
+        let mut evidence = announced.text_of(&open.source.place.log());
         for (start, piece) in pieces(batch, settings.log_events_filtered) {
             let mut at = 0;
             while let Some(reading) = next_part(piece, at, settings, &mut evidence) {
-                counts.add(reading.counts);
+                open.counts.add(reading.counts);
                 for mut event in reading.events {
                     event.offset += start + at;
-                    sessions.add(event);
+                    open.sessions.add(event);
                 }
-                for connection in sessions.take_settled() {
-                    self.take(connection, &source, refusals, &mut summary);
-                }
+                self.take_settled(&mut open, refusals);
                 at += reading.length.max(1);
             }
         }
-        for connection in sessions.take_all() {
+        self.close(open, refusals);
+    }
+
+    /// Takes the connections of a batch that its later lines will not change.
+    pub fn take_settled(&mut self, open: &mut OpenBatch<'_, '_>, refusals: &mut Refusals) {
+        for connection in open.sessions.take_settled() {
+            self.take(connection, &open.source, refusals, &mut open.summary);
+        }
+    }
+
+    /// Takes what is left of a batch that has been read to its end.
+    pub fn close(&mut self, open: OpenBatch<'_, '_>, refusals: &mut Refusals) {
+        let (source, mut summary) = (open.source, open.summary);
+        for connection in open.sessions.take_all() {
             self.take(connection, &source, refusals, &mut summary);
         }
-        summary.count_lines(counts);
-        self.add_notices(&source, counts);
+        summary.count_lines(open.counts);
+        self.add_notices(&source, open.counts);
         let cluster = summary.cluster.clone();
         self.clusters.entry(cluster).or_default().add(&summary);
     }
@@ -153,11 +192,13 @@ impl Window {
     ) {
         let settings = source.settings;
         summary.count(connection.outcome, connection.confirmed());
-        let event = source.batch.event_at(connection.offset);
-        let event_id = event.map_or("", |event| source.batch.id(event));
-        let event_offset = event.map_or(0, |event| connection.offset - event.start);
+        let event = source
+            .batch
+            .and_then(|batch| Some((batch, batch.event_at(connection.offset)?)));
+        let event_id = event.map_or("", |(batch, event)| batch.id(event));
+        let event_offset = event.map_or(0, |(_, event)| connection.offset - event.start);
         let time = connection.facts.time;
-        connection.facts.time = time.or_else(|| event?.time());
+        connection.facts.time = time.or_else(|| event?.1.time());
         let id = || detection::id(event_id, event_offset);
         let findings = Findings {
             refusals_before: refusals.before(&connection, &source.place, id),
@@ -210,8 +251,10 @@ impl Window {
     }
 
     fn add_notices(&mut self, source: &Source<'_>, counts: LineCounts) {
-        let first = source.batch.events.first();
-        let id = first.map_or("", |event| source.batch.id(event));
+        let first = source
+            .batch
+            .and_then(|batch| Some((batch, batch.events.first()?)));
+        let id = first.map_or("", |(batch, event)| batch.id(event));
         let kinds = [
             (counts.unparsed, NoticeKind::Unparsed),
             (counts.translated, NoticeKind::Translated),
@@ -249,24 +292,20 @@ fn next_part<'a>(
 ) -> Option<Reading<'a>> {
     let rest = piece.text.get(at..).filter(|rest| !rest.is_empty())?;
     let prefix = &settings.log_line_prefix;
-    let reading = postgres::read(part(piece, at, rest), prefix, evidence);
-    if reading.length > 0 {
-        return Some(reading);
+    let mut length = PART;
+    loop {
+        let reading = postgres::read(part(piece, at, rest, length), prefix, evidence);
+        if reading.length > 0 {
+            return Some(reading);
+        }
+        // A record that is longer.
+        length *= 2;
     }
-    // A record that is longer than a part.
-    Some(postgres::read(
-        Text {
-            text: rest,
-            ..piece
-        },
-        prefix,
-        evidence,
-    ))
 }
 
-/// The part of `piece` that begins at the byte `at`, where `rest` begins: about a megabyte.
-fn part<'a>(piece: Text<'a>, at: usize, rest: &'a str) -> Text<'a> {
-    let first = rest.get(..rest.floor_char_boundary(PART)).unwrap_or(rest);
+/// The first `length` bytes, about, of the `rest` of `piece` that begins at the byte `at`.
+fn part<'a>(piece: Text<'a>, at: usize, rest: &'a str, length: usize) -> Text<'a> {
+    let first = rest.get(..rest.floor_char_boundary(length)).unwrap_or(rest);
     Text {
         text: first,
         begins: if at == 0 {

@@ -1,7 +1,6 @@
 //! `event`: log lines as CloudWatch Logs would hand them to the function.
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::cloudwatch_logs::{LogData, LogEntry};
@@ -11,20 +10,41 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
 
+use super::input::{self, Lossy};
 use super::preview::print;
-use super::{Failure, input};
+use super::progress::Progress;
+use super::{Failure, LogFiles};
+use crate::cloudwatch::MAX_JSON;
 
 /// Lambda takes no longer payload of an asynchronous invocation.
 pub const MAX_PAYLOAD: usize = 1_000_000;
 
-pub(super) fn run(file: Option<&Path>, log_group: &str, log_stream: &str) -> Result<(), Failure> {
-    let text = input::read(file)?;
+pub(super) fn run(files: &LogFiles, log_group: &str, log_stream: &str) -> Result<(), Failure> {
+    let text = text(files)?;
     let data = log_data(log_group, log_stream, &text, SystemTime::now());
     let payload = payload(&data).map_err(Failure::Stdout)?;
     if payload.len() > MAX_PAYLOAD {
         return Err(Failure::EventTooLong(payload.len()));
     }
     print(&format!("{payload}\n"))
+}
+
+/// The whole log, if the function would take it.
+fn text(files: &LogFiles) -> Result<String, Failure> {
+    let progress = Progress::new(input::total_length(&files.paths()), false);
+    let mut log = Lossy::default();
+    for file in files.paths() {
+        input::read(&file, files.chunk_bytes, &progress, &mut |_, bytes| {
+            log.push(bytes);
+            if log.text.len() > MAX_JSON {
+                Err(Failure::LogTooLong(MAX_JSON))
+            } else {
+                Ok(())
+            }
+        })?;
+        log.finish();
+    }
+    Ok(log.text)
 }
 
 /// The log events of one stream, one for each line of `text`, all of the time `now`.

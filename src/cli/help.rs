@@ -11,6 +11,11 @@ pub(super) const TOOL: &str = "\
 Examples:
   aurora-connection-audit demo
   aurora-connection-audit preview postgresql.log
+  aurora-connection-audit report --html who.html postgresql.log.*.gz
+
+A log may be of any length, plain or gzip, or what AWS's command line writes (aws logs
+filter-log-events, aws logs tail, aws rds download-db-log-file-portion). --log-line-prefix is found
+by itself.
 
 Results go to standard output, everything else to standard error. The exit status is 0 when all went
 well, 1 when the demo failed, and 2 for a wrong flag or a file that cannot be read.";
@@ -27,16 +32,30 @@ Examples:
   aurora-connection-audit preview --notify-on rejected --html refused.html postgresql.log
   aurora-connection-audit preview --rules '[{\"when\":{\"tls\":true},\"then\":\"ignore\"}]' postgresql.log
 
-With --json each line is the body of a request that an incoming webhook takes.";
+A log of more than a megabyte is told in several messages, as the function tells it. With --json each
+line is the body of a request that an incoming webhook takes.";
 
 pub(super) const PARSE: &str = "\
 Examples:
   aurora-connection-audit parse postgresql.log
   aurora-connection-audit parse --log-line-prefix '%m [%p] ' postgresql.log
+  aurora-connection-audit parse postgresql.log.1 postgresql.log.2.gz
+  aws logs tail /aws/rds/cluster/orders/postgresql --since 1h | aurora-connection-audit parse
 
 Keys: event (received, authenticated, authorized, rejected, disconnected), time (RFC 3339, UTC),
 backend_pid, user, database, host, port, application_name, replication, tls {protocol, cipher, bits},
-auth_method, identity, session_seconds, reason, sql_state, line. What is not known is absent.";
+auth_method, identity, session_seconds, reason, sql_state, line. What is not known is absent. Lines are counted in each file, or in each log stream.";
+
+pub(super) const REPORT: &str = "\
+Examples:
+  aurora-connection-audit report postgresql.log
+  aurora-connection-audit report --since 2026-11-01 --until 2026-12-01 --csv postgresql.log.*
+  aurora-connection-audit report --cluster prod-orders --html who.html postgresql.log
+  aurora-connection-audit report --rules '[{\"when\":{\"hosts\":[\"10.0.0.0/8\"]},\"then\":\"ignore\"}]' postgresql.log
+
+A date is its beginning in UTC. What has no time is kept. A row is confirmed if PostgreSQL alone can
+have written its lines. In CSV a cell that a spreadsheet would calculate begins with an apostrophe,
+and characters that cannot be seen are written out.";
 
 pub(super) const REPLAY: &str = "\
 Examples:

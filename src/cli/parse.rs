@@ -1,15 +1,16 @@
 //! `parse`: log lines as JSON objects.
 
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
 
+use memchr::memchr_iter;
 use serde::{Serialize, Serializer};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
-use super::{Failure, PrefixFlag, input};
+use super::logs::{self, Piece};
+use super::progress::Progress;
+use super::{Failure, LogFiles, PrefixFlag, input};
 use crate::postgres::event::{ConnectionEvent, Encryption, Kind, Standing};
-use crate::postgres::{self, Announced};
 
 /// One event; what is not known is absent.
 #[derive(Serialize)]
@@ -54,40 +55,43 @@ struct Tls<'a> {
     bits: Option<u16>,
 }
 
-pub(super) fn run(file: Option<&Path>, prefix: &PrefixFlag) -> Result<(), Failure> {
-    let settings = prefix.settings()?;
-    let text = input::read(file)?;
-    let reading = postgres::read(
-        text.as_str(),
-        &settings.log_line_prefix,
-        &mut Announced::default().text_of(""),
-    );
-    let out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
-    let suspicious = write_events(out, &text, &reading.events).map_err(Failure::Stdout)?;
+pub(super) fn run(files: &LogFiles, prefix: &PrefixFlag) -> Result<(), Failure> {
+    let prefix = prefix.given()?;
+    let progress = Progress::new(input::total_length(&files.paths()), true);
+    let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
+    let (mut suspicious, mut unparsed) = (0, 0);
+    logs::read(files, prefix.as_ref(), &progress, &mut |piece| {
+        unparsed += piece.reading.counts.unparsed;
+        suspicious += write_events(&mut out, &piece).map_err(Failure::Stdout)?;
+        Ok(())
+    })?;
+    out.flush().map_err(Failure::Stdout)?;
+    drop(progress);
     tell("may be forged and are left out", suspicious);
     tell(
         "look like connection lines but do not fit --log-line-prefix",
-        reading.counts.unparsed,
+        unparsed,
     );
     Ok(())
 }
 
 /// On stderr: what is missing from the results must not go unnoticed.
-fn tell(what: &str, lines: usize) {
+pub(super) fn tell(what: &str, lines: usize) {
     if lines > 0 {
         eprintln!("aurora-connection-audit: {lines} lines {what}");
     }
 }
 
 /// Gives the number of suspicious lines, which are no events.
-fn write_events(mut out: impl Write, text: &str, events: &[ConnectionEvent]) -> io::Result<usize> {
-    let (mut line, mut counted, mut suspicious) = (1, 0, 0);
-    for event in events {
-        let since = text
-            .as_bytes()
-            .get(counted..event.offset)
-            .unwrap_or_default();
-        line += since.split(|byte| *byte == b'\n').count() - 1;
+fn write_events(mut out: impl Write, piece: &Piece<'_>) -> io::Result<usize> {
+    let (mut line, mut counted, mut suspicious) = (piece.lines + 1, 0, 0);
+    let feeds = |from: usize, to: usize| {
+        let between = piece.text.as_bytes().get(from..to);
+        memchr_iter(b'\n', between.unwrap_or_default()).count()
+    };
+    for event in &piece.reading.events {
+        // A line that is told late stands before the one that was told before it.
+        line = line + feeds(counted, event.offset) - feeds(event.offset, counted);
         counted = event.offset;
         if event.standing == Standing::Alternative {
             continue;
@@ -98,7 +102,6 @@ fn write_events(mut out: impl Write, text: &str, events: &[ConnectionEvent]) -> 
             out.write_all(b"\n")?;
         }
     }
-    out.flush()?;
     Ok(suspicious)
 }
 

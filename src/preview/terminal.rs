@@ -192,7 +192,8 @@ fn columns(text: &str) -> usize {
 }
 
 /// Two for East Asian wide characters and emoji.
-fn columns_of(c: char) -> usize {
+#[must_use]
+pub fn columns_of(c: char) -> usize {
     match c {
         '\u{fe0f}' | '\u{2068}' | '\u{2069}' | '\u{300}'..='\u{36f}' => 0,
         '\u{1100}'..='\u{115f}'
