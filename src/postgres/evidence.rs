@@ -59,6 +59,8 @@ pub(super) struct Seen {
     authenticated: Option<u64>,
     authenticated_by_gss: bool,
     authorized: Option<u64>,
+    /// May its process id and port be another client's by now?
+    may_be_new: bool,
 }
 
 /// The evidence of one text, and what is left of the earlier texts of its log.
@@ -184,6 +186,12 @@ impl Evidence<'_> {
         self.seen(backend).authorized == Some(self.text)
     }
 
+    /// Was the client received and let in in this text, and is it beyond doubt the same client?
+    pub(super) fn is_in_here(&self, backend: Option<Backend>) -> bool {
+        let seen = self.seen(backend);
+        seen.received == Some(self.text) && seen.authorized == seen.received && !seen.may_be_new
+    }
+
     /// Was the client let in, in this text or an earlier one?
     pub(super) fn is_authorized(&self, backend: Option<Backend>) -> bool {
         self.seen(backend).authorized.is_some()
@@ -220,6 +228,11 @@ impl Evidence<'_> {
             self.announced.backends.put(backend.0, seen);
         }
         self.log_mut().received = true;
+    }
+
+    /// Perhaps a new backend: what is known of the old one proves nothing against it.
+    pub(super) fn perhaps_received(&mut self, backend: Option<Backend>) {
+        self.note(backend, |seen| seen.may_be_new = true);
     }
 
     pub(super) fn authenticated(&mut self, backend: Option<Backend>, facts: &Facts<'_>) {

@@ -322,9 +322,9 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         let (start, end) = (self.at, judgement.end);
         let doubt = self.doubt.max(choice.doubt);
         let inside = 1 + match standing {
-            // It may be no record.
-            Standing::Claimed => start + self.line().len(),
-            _ => choice.others.iter().map(|one| one.end).min().unwrap_or(end),
+            Standing::Certain => choice.others.iter().map(|one| one.end).min().unwrap_or(end),
+            // It may be no record, or one that a session wrote.
+            _ => start + self.line().len(),
         };
         let rest = self.claimed_rest(&judgement, doubt);
         self.look_inside(inside, end);

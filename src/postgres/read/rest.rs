@@ -22,7 +22,7 @@ impl<'a> Reader<'a, '_, '_> {
                 return true;
             }
             let Some(readings) = self.readings_at(at) else {
-                if self.rest_at(at, false).is_none() {
+                if self.rests_at(at, false).is_empty() {
                     return true;
                 }
                 continue;
@@ -56,10 +56,10 @@ impl<'a> Reader<'a, '_, '_> {
         Some(readings)
     }
 
-    /// The rest of a record at `at`, if the line there begins inside one of the record's names: of
-    /// several readings the one whose message repeats the most names, or the shortest.
+    /// The readings of the line at `at` as the rest of a record that began in one of its names: first
+    /// the one whose message repeats the most names, of these the shortest.
     /// No line between begins as the prefix does, unless it `may_hold_heads`.
-    pub(super) fn rest_at(&self, at: usize, may_hold_heads: bool) -> Option<Judgement<'a>> {
+    pub(super) fn rests_at(&self, at: usize, may_hold_heads: bool) -> Vec<Judgement<'a>> {
         let mut possible = Vec::new();
         for name in [Name::User, Name::Database] {
             let rests = self.rests(at, name);
@@ -72,10 +72,9 @@ impl<'a> Reader<'a, '_, '_> {
                 }
             }
         }
+        possible.retain(Judgement::is_possible);
+        possible.sort_by_key(|one| (Reverse(verdict::rank(&one.said)), one.end));
         possible
-            .into_iter()
-            .filter(Judgement::is_possible)
-            .min_by_key(|one| (Reverse(verdict::rank(&one.said)), one.end))
     }
 
     /// Does a line between `from` and `to` begin as the prefix does?
@@ -92,14 +91,17 @@ impl<'a> Reader<'a, '_, '_> {
         if self.at >= self.rest_until.max(self.doubt) {
             return false;
         }
-        let rest = self.rest_at(self.at, false);
-        let Some(judgement) = rest.filter(|_| !self.is_out_of_text.get()) else {
+        let mut rests = self.rests_at(self.at, false).into_iter();
+        let rest = rests.next().filter(|_| !self.is_out_of_text.get());
+        let Some(judgement) = rest else {
             return false;
         };
+        let others: Vec<_> = rests.collect();
         self.settle(Some((&judgement, Standing::Claimed)));
         self.reading.counts.continuations += 1 + self.feeds(self.at, judgement.end);
         let start = std::mem::replace(&mut self.at, judgement.end + 1);
         self.claim(judgement, start, Standing::Claimed);
+        self.tell_others(&others, start);
         true
     }
 
@@ -112,7 +114,7 @@ impl<'a> Reader<'a, '_, '_> {
         if self.at >= self.rest_until.max(doubt) {
             return None;
         }
-        let rest = self.rest_at(self.at, true)?;
+        let rest = self.rests_at(self.at, true).into_iter().next()?;
         (verdict::rank(&rest.said) > verdict::rank(&record.said)).then_some(rest)
     }
 

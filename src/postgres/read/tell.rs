@@ -52,6 +52,8 @@ impl<'a> Reader<'a, '_, '_> {
             Kind::Received => {
                 if standing == Standing::Certain {
                     self.evidence.received(backend, event.facts.time);
+                } else {
+                    self.evidence.perhaps_received(backend);
                 }
                 // A session has names.
                 let is_proven = prefix.user.is_some();
@@ -70,9 +72,7 @@ impl<'a> Reader<'a, '_, '_> {
                 }
                 self.tell_identity(&mut event, principal, backend);
                 let is_proven = self.evidence.is_starting_here(backend);
-                let is_second = self.behind != Behind::Unknown
-                    && self.evidence.is_received_here(backend)
-                    && self.evidence.is_authorized_here(backend);
+                let is_second = self.behind != Behind::Unknown && self.evidence.is_in_here(backend);
                 if standing > Standing::Claimed {
                     self.evidence.authorized(backend);
                 }
