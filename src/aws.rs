@@ -4,6 +4,7 @@
 //! (<https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>), signed by signature version 4.
 //! The credentials are read from the environment for each signature, so that renewed ones are used.
 
+pub mod dynamodb;
 pub mod secrets_manager;
 
 use std::time::SystemTime;

@@ -3,15 +3,17 @@
 //! All faults are reported at once, each with its variable, what is allowed, and never the value:
 //! a webhook's URL in the wrong variable must not reach a log.
 
+mod aws;
+
 use std::collections::HashMap;
 use std::fmt;
-use std::time::SystemTime;
 
-use isahc::http::Uri;
+use ipnet::IpNet;
 
-use crate::aws::secrets_manager::{self, SecretSource};
-use crate::aws::{Endpoint, Service};
+use crate::aws::dynamodb::Table;
+use crate::aws::secrets_manager::SecretSource;
 use crate::channel;
+use crate::history::Remembered;
 use crate::postgres::LogLinePrefix;
 use crate::routing::Rules;
 use crate::sessions::Outcome;
@@ -28,6 +30,8 @@ pub struct Config {
     pub settings: Settings,
     /// Where the webhooks are.
     pub secret: SecretSource,
+    /// `HISTORY_TABLE`: what has been seen before.
+    pub table: Option<Table>,
 }
 
 /// How log lines become messages. The command line tool has these, too.
@@ -51,6 +55,8 @@ pub struct Settings {
     pub metrics_namespace: Option<String>,
     /// `LOG_EVENTS_FILTERED`: does a subscription filter hold log events back?
     pub log_events_filtered: bool,
+    /// `HISTORY_DAYS` and `HISTORY_NETWORKS`, where there is a history.
+    pub remembered: Option<Remembered>,
 }
 
 /// Which outcomes are told. A suspicion of forgery always is.
@@ -118,11 +124,13 @@ impl Config {
     pub fn from_vars(lookup: fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut vars = Vars::new(&lookup);
         let settings = settings(&mut vars);
-        let secret = secret_source(&mut vars, lookup);
+        let secret = aws::secret_source(&mut vars, lookup);
+        let table = aws::table(&mut vars, lookup);
         vars.finish(|| {
             Some(Self {
                 settings: settings?,
                 secret: secret?,
+                table: table?,
             })
         })
     }
@@ -186,10 +194,11 @@ impl<'a> Vars<'a> {
     }
 
     fn fault(&mut self, variable: &'static str, problem: impl Into<String>) {
-        self.faults.push(Fault {
-            variable,
-            problem: problem.into(),
-        });
+        let problem = problem.into();
+        let fault = Fault { variable, problem };
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
     }
 
     fn finish<T>(self, value: impl FnOnce() -> Option<T>) -> Result<T, ConfigError> {
@@ -210,6 +219,9 @@ fn settings(vars: &mut Vars) -> Option<Settings> {
     let time_zone = time_zone(vars);
     let metrics_namespace = vars.read("METRICS_NAMESPACE", None, metrics_namespace);
     let log_events_filtered = vars.read("LOG_EVENTS_FILTERED", false, boolean);
+    let days = vars.read("HISTORY_DAYS", Remembered::default().days, days);
+    let networks = vars.read("HISTORY_NETWORKS", Vec::new(), networks);
+    let has_history = vars.optional("HISTORY_TABLE").is_some();
     Some(Settings {
         log_line_prefix: log_line_prefix?,
         clusters: clusters?,
@@ -223,6 +235,9 @@ fn settings(vars: &mut Vars) -> Option<Settings> {
         region: vars.optional("AWS_REGION"),
         metrics_namespace: metrics_namespace?,
         log_events_filtered: log_events_filtered?,
+        remembered: days
+            .zip(networks)
+            .map(|(days, networks)| has_history.then_some(Remembered { days, networks }))?,
     })
 }
 
@@ -301,6 +316,22 @@ fn boolean(word: &str) -> Result<bool, String> {
     }
 }
 
+fn days(number: &str) -> Result<u16, String> {
+    let days = number.parse().ok().filter(|days| (1..=365).contains(days));
+    days.ok_or_else(|| "must be a whole number from 1 to 365".to_owned())
+}
+
+fn networks(json: &str) -> Result<Vec<IpNet>, String> {
+    let blocks: Option<Vec<String>> = serde_json::from_str(json).ok();
+    let blocks = blocks.ok_or("must be a JSON array of CIDR blocks")?;
+    let read = |(block, number): (String, usize)| {
+        block
+            .parse()
+            .map_err(|_| format!("must be a JSON array of CIDR blocks (entry {number} is none)"))
+    };
+    blocks.into_iter().zip(1..).map(read).collect()
+}
+
 fn rules(vars: &mut Vars) -> Option<Rules> {
     let Some(json) = vars.optional("RULES") else {
         return Some(Rules::default());
@@ -343,117 +374,4 @@ fn metrics_namespace(name: &str) -> Result<Option<String>, String> {
         return Ok(Some(name.to_owned()));
     }
     Err("must be 1 to 255 letters, digits, spaces or any of .-_/#: and begin with neither AWS/ nor a colon".to_owned())
-}
-
-fn secret_source(vars: &mut Vars, lookup: fn(&str) -> Option<String>) -> Option<SecretSource> {
-    let secret_id = secret_id(vars);
-    let region = region(vars, secret_id.as_deref());
-    let endpoint = endpoint(vars, &secrets_manager::SERVICE, region, lookup);
-    let are_credentials_set = credentials(vars);
-    Some(SecretSource {
-        secret_id: secret_id?,
-        endpoint: endpoint.filter(|_| are_credentials_set)?,
-    })
-}
-
-fn secret_id(vars: &mut Vars) -> Option<String> {
-    const VARIABLE: &str = "SLACK_WEBHOOK_SECRET_ID";
-    const WHAT: &str = "the ARN or name of the secret that holds the webhook's URL";
-    let secret_id = vars.required(VARIABLE, WHAT)?;
-    if channel::could_be_webhook(&secret_id) {
-        vars.fault(VARIABLE, format!("holds a URL (it must be {WHAT})"));
-        return None;
-    }
-    Some(secret_id)
-}
-
-/// `arn:aws:secretsmanager:<region>:<account>:secret:<name>`, or the function's own region.
-fn region(vars: &mut Vars, secret_id: Option<&str>) -> Option<String> {
-    let in_arn = secret_id.and_then(|id| {
-        let mut parts = id.split(':');
-        match (parts.next(), parts.nth(1), parts.next()) {
-            (Some("arn"), Some("secretsmanager"), Some(region)) if !region.is_empty() => {
-                Some(region.to_owned())
-            }
-            _ => None,
-        }
-    });
-    let region = match in_arn {
-        Some(region) => ("SLACK_WEBHOOK_SECRET_ID", region),
-        None => (
-            "AWS_REGION",
-            vars.required("AWS_REGION", "the AWS region, which Lambda sets")?,
-        ),
-    };
-    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    match region {
-        (_, region) if is_name(&region) => Some(region),
-        (variable, _) => {
-            vars.fault(
-                variable,
-                "names a region that has other than letters, digits and hyphens",
-            );
-            None
-        }
-    }
-}
-
-fn endpoint(
-    vars: &mut Vars,
-    service: &'static Service,
-    region: Option<String>,
-    variable: fn(&str) -> Option<String>,
-) -> Option<Endpoint> {
-    let url = endpoint_url(vars, service, region.as_deref());
-    Some(Endpoint {
-        service,
-        region: region?,
-        url: url?,
-        variable,
-        clock: SystemTime::now,
-    })
-}
-
-/// The service's own override, else that of all services, else AWS's address.
-///
-/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
-fn endpoint_url(vars: &mut Vars, service: &Service, region: Option<&str>) -> Option<String> {
-    for variable in [service.endpoint_variable, "AWS_ENDPOINT_URL"] {
-        let Some(url) = vars.optional(variable) else {
-            continue;
-        };
-        if is_endpoint(&url) {
-            return Some(url);
-        }
-        let problem = "must be an https URL without a path, or an http URL of this machine";
-        vars.fault(variable, problem);
-        return None;
-    }
-    let region = region?;
-    Some(format!(
-        "https://{}.{region}.{}",
-        service.name,
-        domain(region)
-    ))
-}
-
-/// A webhook is no endpoint: it has a path.
-fn is_endpoint(url: &str) -> bool {
-    url.parse::<Uri>()
-        .is_ok_and(|url| crate::http::is_confidential(&url) && matches!(url.path(), "" | "/"))
-}
-
-fn domain(region: &str) -> &'static str {
-    if region.starts_with("cn-") {
-        "amazonaws.com.cn"
-    } else {
-        "amazonaws.com"
-    }
-}
-
-/// That they are there; what they are is read for each signature.
-fn credentials(vars: &mut Vars) -> bool {
-    const WHAT: &str = "the function's credentials, which Lambda sets";
-    let variables = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
-    variables.map(|variable| vars.required(variable, WHAT).is_some()) == [true; 2]
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::cloudwatch::LogBatch;
 use crate::config::Settings;
 use crate::findings::Findings;
+use crate::history::Login;
 use crate::sessions::Connection;
 
 /// A connection with its place.
@@ -16,6 +17,8 @@ pub struct Entry {
     pub place: Rc<Place>,
     /// What earlier connections say about it.
     pub findings: Findings,
+    /// What a login can be looked up by.
+    pub login: Option<Login>,
     /// The id of its log event, unique in the log group.
     pub event_id: String,
     /// Byte offset in the message of that log event.

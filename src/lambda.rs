@@ -16,6 +16,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::channel;
 use crate::config::Config;
 use crate::error::Error;
+use crate::history::table::History;
 use crate::http;
 use crate::memory::Memory;
 use crate::pipeline::{self, App};
@@ -122,7 +123,7 @@ async fn serve(app: &App, memory: &Mutex<Memory>) {
 /// a fault is to be known before the first event comes.
 async fn init(client: HttpClient) -> Result<App, Error> {
     let config = Config::from_vars(|variable| env::var(variable).ok())?;
-    let slack = Slack::open(client, config.secret, Instant::now() + INIT).await?;
+    let slack = Slack::open(client.clone(), config.secret, Instant::now() + INIT).await?;
     for channel in config
         .settings
         .rules
@@ -134,9 +135,16 @@ async fn init(client: HttpClient) -> Result<App, Error> {
             "the secret has no such channel: its messages go to `default`"
         );
     }
+    let history = config.table.map(|table| History::new(client, table));
+    if let Some(history) = &history
+        && let Err(error) = history.warm_up().await
+    {
+        tracing::warn!(error_type = error.name(), %error, "no history yet");
+    }
     Ok(App {
         settings: config.settings,
         slack,
+        history,
     })
 }
 

@@ -64,6 +64,7 @@ pub mod digest;
 pub mod entry;
 pub mod error;
 pub mod findings;
+pub mod history;
 pub mod http;
 pub mod lambda;
 pub mod memory;

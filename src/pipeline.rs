@@ -1,6 +1,6 @@
-//! The whole program: read -> compose -> post.
+//! The whole program: read -> look up -> compose -> post -> teach.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -12,6 +12,8 @@ use crate::config::Settings;
 use crate::delivered::Key;
 use crate::entry::Entry;
 use crate::error::Error;
+use crate::history::table::{History, Turn};
+use crate::history::{Answers, Until, day};
 use crate::memory::Memory;
 use crate::sessions::Outcome;
 use crate::slack::message::{self, Batch, Notice, Told};
@@ -27,6 +29,8 @@ pub struct App {
     pub settings: Settings,
     /// Where messages go.
     pub slack: Slack,
+    /// What has been seen before, where that is remembered.
+    pub history: Option<History>,
 }
 
 /// One message for one channel.
@@ -97,13 +101,10 @@ async fn direct(
     } else {
         tracing::info!("control message");
     }
-    let messages = compose(&mut window, &app.settings, memory);
-    let mut summary = Summary::of_all(&window.clusters);
-    let failed = post(app, memory, &messages, deadline, &mut summary).await;
-    report(&app.settings, &window, &summary);
-    match failed.into_iter().next() {
+    let told = tell(app, memory, window, deadline).await;
+    match told.failed.into_iter().next() {
         Some((_, error)) => Err(error.into()),
-        None => Ok(serde_json::to_value(&summary).unwrap_or_default()),
+        None => Ok(serde_json::to_value(&told.summary).unwrap_or_default()),
     }
 }
 
@@ -115,15 +116,72 @@ async fn many(
     records: &[Record],
     deadline: Instant,
 ) -> (Option<usize>, BTreeSet<usize>) {
-    let mut window = window::read(Window::default(), records, &app.settings, memory);
+    let window = window::read(Window::default(), records, &app.settings, memory);
+    let rest = window.rest;
+    let told = tell(app, memory, window, deadline).await;
+    let untold = told.failed.into_iter().flat_map(|(records, _)| records);
+    (rest, untold.collect())
+}
+
+/// What became of a window.
+struct Outcomes {
+    summary: Summary,
+    /// The records of each message that Slack did not take.
+    failed: Vec<(BTreeSet<usize>, SlackError)>,
+}
+
+/// Look up -> compose -> post -> teach.
+async fn tell(app: &App, memory: &mut Memory, mut window: Window, deadline: Instant) -> Outcomes {
+    let mut turn = Turn::default();
+    let answers = look_up(app, memory, &window, &mut turn).await;
+    window.settle(&app.settings, &mut memory.past.known, &answers);
     let messages = compose(&mut window, &app.settings, memory);
     let mut summary = Summary::of_all(&window.clusters);
-    let failed = post(app, memory, &messages, deadline, &mut summary).await;
+    let failed = post(app, memory, messages, deadline, &mut summary).await;
+    teach(app, memory, &window, (&answers, &failed), &mut turn).await;
+    if let Some(error) = turn.error {
+        let consequence = "what is new is not known; everything is told";
+        tracing::warn!(error_type = error.name(), %error, consequence, "no history");
+    }
     report(&app.settings, &window, &summary);
-    let untold = failed
-        .into_iter()
-        .flat_map(|(message, _)| message.records.iter().copied());
-    (window.rest, untold.collect())
+    Outcomes { summary, failed }
+}
+
+async fn look_up(app: &App, memory: &mut Memory, window: &Window, turn: &mut Turn) -> Answers {
+    let questions = window.logins.questions(&mut memory.past.known);
+    match &app.history {
+        Some(history) if !questions.is_empty() => history.look_up(&questions, turn).await,
+        _ => Answers::new(),
+    }
+}
+
+/// Writes what the window has taught, but for the records that come again. What could not be written
+/// is known to this process all the same, which tries again with the next such login.
+async fn teach(
+    app: &App,
+    memory: &mut Memory,
+    window: &Window,
+    (answers, failed): (&Answers, &[(BTreeSet<usize>, SlackError)]),
+    turn: &mut Turn,
+) {
+    let (Some(history), Some(remembered)) = (&app.history, &app.settings.remembered) else {
+        return;
+    };
+    let has_failed = |record| failed.iter().any(|(records, _)| records.contains(&record));
+    let known = &mut memory.past.known;
+    let lessons = window.logins.lessons(known, answers, has_failed);
+    if lessons.is_empty() {
+        return;
+    }
+    let written = history.teach(&lessons, remembered, turn).await;
+    let written: HashSet<_> = written.into_iter().collect();
+    for lesson in &lessons {
+        let until = Until {
+            expiry: remembered.expiry(lesson.time),
+            day: written.contains(&lesson.key).then(|| day(lesson.time)),
+        };
+        known.learn(lesson.key, until);
+    }
 }
 
 fn failures(records: &[Record], failed: impl IntoIterator<Item = usize>) -> Value {
@@ -207,16 +265,17 @@ fn key(channel: &str, entry: &Entry, memory: &Memory) -> Key {
 }
 
 /// Posts one message after the other. Each has its share of the time that is left, and a failure
-/// does not keep the next from being posted. The messages that Slack did not take.
-async fn post<'m>(
+/// does not keep the next from being posted. The records of the messages that Slack did not take.
+async fn post(
     app: &App,
     memory: &mut Memory,
-    messages: &'m [Message],
+    messages: Vec<Message>,
     deadline: Instant,
     summary: &mut Summary,
-) -> Vec<(&'m Message, SlackError)> {
+) -> Vec<(BTreeSet<usize>, SlackError)> {
     let mut failed = Vec::new();
-    for (message, left) in messages.iter().zip((1..=messages.len()).rev()) {
+    let number = messages.len();
+    for (message, left) in messages.into_iter().zip((1..=number).rev()) {
         let now = Instant::now();
         let share = deadline.saturating_duration_since(now) / u32::try_from(left).unwrap_or(1);
         let posted = app
@@ -232,7 +291,7 @@ async fn post<'m>(
                 let channel = channel::shown(&message.channel);
                 tracing::error!(channel, error_type = error.name(), %error, "not posted");
                 summary.throttled += usize::from(matches!(error, SlackError::RateLimited));
-                failed.push((message, error));
+                failed.push((message.records, error));
             }
         }
     }
@@ -280,6 +339,7 @@ fn report(settings: &Settings, window: &Window, summary: &Summary) {
         probed = summary.probed,
         suspicious = summary.suspicious,
         unconfirmed = summary.unconfirmed,
+        new = summary.new,
         let_in_after_refusals = summary.let_in_after_refusals,
         ignored = summary.ignored,
         not_notified = summary.not_notified,

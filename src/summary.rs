@@ -34,6 +34,8 @@ pub struct Summary {
     pub suspicious: usize,
     /// Of all of these: those that are not certain.
     pub unconfirmed: usize,
+    /// Logins that are told, and are new in anything.
+    pub new: usize,
     /// Logins after at least five refusals.
     pub let_in_after_refusals: usize,
     /// By a rule.
@@ -102,6 +104,7 @@ impl Summary {
         self.probed += other.probed;
         self.suspicious += other.suspicious;
         self.unconfirmed += other.unconfirmed;
+        self.new += other.new;
         self.let_in_after_refusals += other.let_in_after_refusals;
         self.ignored += other.ignored;
         self.not_notified += other.not_notified;

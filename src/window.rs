@@ -1,17 +1,22 @@
 //! What was read of the records of one invocation.
 
-use std::collections::{BTreeMap, HashSet};
+mod parts;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 
+use self::parts::{next_part, pieces};
+use crate::channel::DEFAULT_CHANNEL;
 use crate::cloudwatch::{self, DecodeError, LogBatch};
 use crate::config::Settings;
-use crate::detection::{self, Refusals};
+use crate::detection;
 use crate::entry::{Entry, Place};
 use crate::error::payload_name;
-use crate::findings::Findings;
-use crate::memory::Memory;
-use crate::postgres::{self, Begins, Behind, Evidence, LineCounts, Reading, Text};
+use crate::findings::{Findings, Novelty};
+use crate::history::{Answers, Known, Logins};
+use crate::memory::{Memory, Past};
+use crate::postgres::LineCounts;
 use crate::routing::Route;
 use crate::sessions::{Connection, Outcome, Sessions};
 use crate::slack::message::{Notice, NoticeKind};
@@ -34,6 +39,14 @@ pub struct Window {
     /// The clients that have an entry, by keyed hashes.
     clients: HashSet<u64>,
     keys: RandomState,
+    /// The logins, by what can be looked up about them.
+    pub logins: Logins,
+    /// The entries whose channel depends on what is new about them.
+    undecided: Vec<usize>,
+    /// Of those that a rule may still ask about: the last entry of each like it.
+    like: HashMap<u64, usize>,
+    /// So many more, for which there was no room, are like this entry.
+    more_like: BTreeMap<usize, usize>,
     /// Counts by the names of clusters.
     pub clusters: BTreeMap<String, Summary>,
     /// The first record for which there was no room.
@@ -43,10 +56,6 @@ pub struct Window {
 /// So many bytes of text are read in one invocation: the rest of its records goes back to where it
 /// came from.
 const MOST_TEXT: usize = 64 << 20;
-
-/// The text of a batch is read in parts of this many bytes: their events need not be in memory
-/// together.
-const PART: usize = 1 << 20;
 
 /// Reads records, as many as there is room for.
 pub fn read(
@@ -143,9 +152,7 @@ impl Window {
     ) {
         let mut open = OpenBatch::new(record, batch, settings);
         let Memory {
-            announced,
-            refusals,
-            ..
+            announced, past, ..
         } = memory;
         let mut evidence = announced.text_of(&open.source.place.log());
         for (start, piece) in pieces(batch, settings.log_events_filtered) {
@@ -156,25 +163,25 @@ impl Window {
                     event.offset += start + at;
                     open.sessions.add(event);
                 }
-                self.take_settled(&mut open, refusals);
+                self.take_settled(&mut open, past);
                 at += reading.length.max(1);
             }
         }
-        self.close(open, refusals);
+        self.close(open, past);
     }
 
     /// Takes the connections of a batch that its later lines will not change.
-    pub fn take_settled(&mut self, open: &mut OpenBatch<'_, '_>, refusals: &mut Refusals) {
+    pub fn take_settled(&mut self, open: &mut OpenBatch<'_, '_>, past: &mut Past) {
         for connection in open.sessions.take_settled() {
-            self.take(connection, &open.source, refusals, &mut open.summary);
+            self.take(connection, &open.source, past, &mut open.summary);
         }
     }
 
     /// Takes what is left of a batch that has been read to its end.
-    pub fn close(&mut self, open: OpenBatch<'_, '_>, refusals: &mut Refusals) {
+    pub fn close(&mut self, open: OpenBatch<'_, '_>, past: &mut Past) {
         let (source, mut summary) = (open.source, open.summary);
         for connection in open.sessions.take_all() {
-            self.take(connection, &source, refusals, &mut summary);
+            self.take(connection, &source, past, &mut summary);
         }
         summary.count_lines(open.counts);
         self.add_notices(&source, open.counts);
@@ -187,10 +194,10 @@ impl Window {
         &mut self,
         mut connection: Connection<'_>,
         source: &Source<'_>,
-        refusals: &mut Refusals,
+        past: &mut Past,
         summary: &mut Summary,
     ) {
-        let settings = source.settings;
+        let (settings, place) = (source.settings, &source.place);
         summary.count(connection.outcome, connection.confirmed());
         let event = source
             .batch
@@ -199,46 +206,92 @@ impl Window {
         let event_offset = event.map_or(0, |(_, event)| connection.offset - event.start);
         let time = connection.facts.time;
         connection.facts.time = time.or_else(|| event?.1.time());
+        let login = settings.remembered.as_ref().and_then(|remembered| {
+            self.logins
+                .add(&connection, place, source.record, remembered)
+        });
         let id = || detection::id(event_id, event_offset);
         let findings = Findings {
-            refusals_before: refusals.before(&connection, &source.place, id),
-            ..Findings::default()
+            refusals_before: past.refusals.before(&connection, place, id),
+            novelty: login.map_or(Novelty::Unknown, |login| {
+                self.logins.known_novelty(login, &mut past.known)
+            }),
         };
         summary.let_in_after_refusals += usize::from(findings.is_let_in());
-        let channel = match settings.rules.route(&connection, &source.place, &findings) {
-            _ if !settings.notify_on.includes(connection.outcome) => {
-                summary.not_notified += 1;
-                None
-            }
-            Route::Ignore => {
-                summary.ignored += 1;
-                None
-            }
-            Route::Channel(channel) => Some(channel),
-            Route::Undecided => None,
-        };
-        let has_room = match channel {
-            Some(channel) => self.keeps_untold || self.has_room(channel, &connection),
-            None => self.keeps_untold,
-        };
-        if has_room {
-            let entry = Entry {
-                findings,
-                event_id: event_id.to_owned(),
-                event_offset,
-                connection: connection.into_owned(),
-                place: Rc::clone(&source.place),
-                record: source.record,
-            };
-            self.entries.push((channel.map(str::to_owned), entry));
-        } else if let Some(channel) = channel {
-            let left_out = (channel.to_owned(), connection.outcome);
-            *self.left_out.entry(left_out).or_default() += 1;
+        let route = settings
+            .notify_on
+            .includes(connection.outcome)
+            .then(|| settings.rules.route(&connection, place, &findings));
+        if !self.keeps(route, &connection, place, summary) {
+            return;
         }
+        let entry = Entry {
+            connection: connection.into_owned(),
+            place: Rc::clone(place),
+            findings,
+            login,
+            event_id: event_id.to_owned(),
+            event_offset,
+            record: source.record,
+        };
+        let channel = match route {
+            Some(Route::Channel(channel)) => Some(channel.to_owned()),
+            _ => None,
+        };
+        self.entries.push((channel, entry));
     }
 
-    /// Is the connection kept, or only counted? Of each outcome so many are kept, and then as many
-    /// again of clients that have none: a flood pushes nobody out.
+    /// Is the connection kept, or only counted? What is not to be told has no route.
+    fn keeps(
+        &mut self,
+        route: Option<Route<'_>>,
+        connection: &Connection<'_>,
+        place: &Place,
+        summary: &mut Summary,
+    ) -> bool {
+        match route {
+            None => summary.not_notified += 1,
+            Some(Route::Ignore) => summary.ignored += 1,
+            Some(Route::Channel(channel)) => {
+                let keeps = self.keeps_untold || self.has_room(channel, connection);
+                if !keeps {
+                    self.leave_out(channel, connection.outcome, 1);
+                }
+                return keeps;
+            }
+            Some(Route::Undecided) => return self.keeps_undecided(connection, place),
+        }
+        self.keeps_untold
+    }
+
+    /// Without room it is counted with one that is like it in all that rules can ask.
+    fn keeps_undecided(&mut self, connection: &Connection<'_>, place: &Place) -> bool {
+        let facts = &connection.facts;
+        let names = (&facts.user, &facts.database, &facts.host);
+        let is_tls = std::mem::discriminant(&facts.encryption);
+        let how = (&facts.application_name, is_tls, connection.standing as u8);
+        let like = (&place.account, &place.log_group, names, how);
+        let like = self.keys.hash_one(like);
+        if self.keeps_untold || self.has_room("", connection) {
+            self.like.insert(like, self.entries.len());
+            self.undecided.push(self.entries.len());
+            return true;
+        }
+        match self.like.get(&like) {
+            Some(at) => *self.more_like.entry(*at).or_default() += 1,
+            // Nobody knows what it would be; nothing is hidden.
+            None => self.leave_out(DEFAULT_CHANNEL, connection.outcome, 1),
+        }
+        false
+    }
+
+    fn leave_out(&mut self, channel: &str, outcome: Outcome, count: usize) {
+        let left_out = (channel.to_owned(), outcome);
+        *self.left_out.entry(left_out).or_default() += count;
+    }
+
+    /// Is there room for an entry? Of each outcome so many are kept, and then as many again of clients
+    /// that have none: a flood pushes nobody out.
     fn has_room(&mut self, channel: &str, connection: &Connection<'_>) -> bool {
         const MOST_OF_AN_OUTCOME: usize = 20_000;
         let facts = &connection.facts;
@@ -248,6 +301,40 @@ impl Window {
         let has_room = *kept < MOST_OF_AN_OUTCOME || is_new && *kept < 2 * MOST_OF_AN_OUTCOME;
         *kept += usize::from(has_room);
         has_room
+    }
+
+    /// Finds out what is new, by what the table says, and where that is told.
+    pub fn settle(&mut self, settings: &Settings, known: &mut Known, answers: &Answers) {
+        for (_, entry) in &mut self.entries {
+            if let Some(login) = entry.login {
+                entry.findings.novelty = self.logins.novelty(login, known, answers);
+            }
+        }
+        for at in std::mem::take(&mut self.undecided) {
+            let Some((channel, entry)) = self.entries.get_mut(at) else {
+                continue;
+            };
+            let more = self.more_like.remove(&at).unwrap_or_default();
+            let route = settings
+                .rules
+                .route(&entry.connection, &entry.place, &entry.findings);
+            if let Route::Channel(name) = route {
+                *channel = Some(name.to_owned());
+                let outcome = entry.connection.outcome;
+                if more > 0 {
+                    self.leave_out(name, outcome, more);
+                }
+            } else {
+                let summary = self.clusters.entry(entry.place.cluster.clone());
+                summary.or_default().ignored += 1 + more;
+            }
+        }
+        for (channel, entry) in &self.entries {
+            if channel.is_some() && entry.findings.what_is_new().is_some() {
+                let summary = self.clusters.entry(entry.place.cluster.clone());
+                summary.or_default().new += 1;
+            }
+        }
     }
 
     fn add_notices(&mut self, source: &Source<'_>, counts: LineCounts) {
@@ -281,85 +368,4 @@ impl Window {
         };
         self.notices.push((record, notice));
     }
-}
-
-/// Reads what stands at the byte `at` of `piece`: about a megabyte.
-fn next_part<'a>(
-    piece: Text<'a>,
-    at: usize,
-    settings: &Settings,
-    evidence: &mut Evidence<'_>,
-) -> Option<Reading<'a>> {
-    let rest = piece.text.get(at..).filter(|rest| !rest.is_empty())?;
-    let prefix = &settings.log_line_prefix;
-    let mut length = PART;
-    loop {
-        let reading = postgres::read(part(piece, at, rest, length), prefix, evidence);
-        if reading.length > 0 {
-            return Some(reading);
-        }
-        // A record that is longer.
-        length *= 2;
-    }
-}
-
-/// The first `length` bytes, about, of the `rest` of `piece` that begins at the byte `at`.
-fn part<'a>(piece: Text<'a>, at: usize, rest: &'a str, length: usize) -> Text<'a> {
-    let first = rest.get(..rest.floor_char_boundary(length)).unwrap_or(rest);
-    Text {
-        text: first,
-        begins: if at == 0 {
-            piece.begins
-        } else {
-            Begins::AtRecord
-        },
-        behind: if first.len() < rest.len() {
-            Behind::More
-        } else {
-            piece.behind
-        },
-    }
-}
-
-/// The text of a batch in pieces, each with its byte offset. Log events that a filter has passed
-/// need not belong together. One as long as log events can be may be cut, at any byte.
-fn pieces(batch: &LogBatch, filtered: bool) -> Vec<(usize, Text<'_>)> {
-    /// CloudWatch Logs takes 256 KB in a log event, less what it keeps about it.
-    const LONGEST_LOG_EVENT: usize = 240 << 10;
-    let starts = batch.events.iter().map(|event| event.start);
-    let ends = starts.clone().skip(1).chain([batch.text.len()]);
-    let mut pieces = Vec::new();
-    let mut piece = (0, Begins::Anywhere);
-    for (start, end) in starts.zip(ends) {
-        let is_long = end - start > LONGEST_LOG_EVENT;
-        if filtered || is_long {
-            pieces.push((piece.0, piece.1, end));
-            let begins = if is_long {
-                Begins::InsideMessage
-            } else {
-                Begins::Anywhere
-            };
-            piece = (end, begins);
-        } else if piece.1 == Begins::InsideMessage {
-            // One more log event may be the rest of a long one, not all that follow.
-            pieces.push((piece.0, piece.1, end));
-            piece = (end, Begins::Anywhere);
-        }
-    }
-    pieces.push((piece.0, piece.1, batch.text.len()));
-    let behind = if filtered {
-        Behind::Unknown
-    } else {
-        Behind::Another
-    };
-    let texts = pieces.into_iter().filter_map(|(start, begins, end)| {
-        let text = batch.text.get(start..end).filter(|text| !text.is_empty())?;
-        let text = Text {
-            text,
-            begins,
-            behind,
-        };
-        Some((start, text))
-    });
-    texts.collect()
 }

@@ -90,7 +90,7 @@ fn an_invocation_writes_one_line_with_its_counts() {
         "message": "batch", "cluster": "orders", "clusters": 1, "batches": 1, "unreadable": 0,
         "log_events": 6, "lines": 6, "continuations": 0, "noise": 0, "unparsed": 0, "translated": 0,
         "authorized": 2, "rejected": 1, "disconnected": 0, "probed": 0, "suspicious": 0,
-        "unconfirmed": 0, "let_in_after_refusals": 0, "ignored": 0, "not_notified": 0, "already_delivered": 0, "posted": 1,
+        "unconfirmed": 0, "new": 0, "let_in_after_refusals": 0, "ignored": 0, "not_notified": 0, "already_delivered": 0, "posted": 1,
         "throttled": 0,
     });
     assert_eq!(lines[0]["fields"], counts);

@@ -74,11 +74,11 @@ fn payloads(
         });
         log.counts.add(piece.reading.counts);
         piece.add_to(&mut log.sessions);
-        window.take_settled(log, &mut memory.refusals);
+        window.take_settled(log, &mut memory.past);
         Ok(())
     })?;
     for log in logs.into_values() {
-        window.close(log, &mut memory.refusals);
+        window.close(log, &mut memory.past);
     }
     let messages = pipeline::compose(&mut window, settings, &memory);
     Ok(messages

@@ -15,6 +15,7 @@ use crate::config::Settings;
 use crate::entry::Entry;
 use crate::error::payload_name;
 use crate::findings::Novelty;
+use crate::history::{Answers, Known, Remembered, Until, day};
 use crate::memory::Memory;
 use crate::pipeline;
 use crate::postgres::event::{Encryption, Facts};
@@ -31,6 +32,7 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let mut settings = flags.settings("")?;
     settings.log_events_filtered |= filtered;
+    settings.remembered = Some(Remembered::default());
     match file {
         Some(path) => {
             let of_file = |error| Failure::File(path.to_owned(), error);
@@ -56,7 +58,10 @@ fn replay(
             continue;
         }
         if cold {
+            // The history is in a table, not in the process.
+            let known = std::mem::take(&mut memory.past.known);
             memory = Memory::default();
+            memory.past.known = known;
         }
         let answer = answer(&event, settings, &mut memory).unwrap_or_else(|error| {
             failed += 1;
@@ -108,7 +113,10 @@ struct Answer {
 
 impl Answer {
     fn add(&mut self, window: &mut Window, settings: &Settings, memory: &mut Memory) {
+        let answers = nothing_before(window, &mut memory.past.known);
+        window.settle(settings, &mut memory.past.known, &answers);
         let messages = pipeline::compose(window, settings, memory);
+        learn(window, settings, &mut memory.past.known, &answers);
         for message in messages {
             message
                 .keys
@@ -141,6 +149,25 @@ impl Answer {
             "connections": self.connections,
             "messages": self.messages,
         })
+    }
+}
+
+/// What a table says that has nothing but what this process was told.
+fn nothing_before(window: &Window, known: &mut Known) -> Answers {
+    let questions = window.logins.questions(known);
+    questions.into_iter().map(|key| (key, None)).collect()
+}
+
+fn learn(window: &Window, settings: &Settings, known: &mut Known, answers: &Answers) {
+    let Some(remembered) = &settings.remembered else {
+        return;
+    };
+    for lesson in window.logins.lessons(known, answers, |_| false) {
+        let until = Until {
+            expiry: remembered.expiry(lesson.time),
+            day: Some(day(lesson.time)),
+        };
+        known.learn(lesson.key, until);
     }
 }
 

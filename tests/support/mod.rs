@@ -6,6 +6,8 @@
     reason = "each test crate takes in a part of this"
 )]
 
+pub mod dynamodb;
+
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};

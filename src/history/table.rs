@@ -1,0 +1,212 @@
+//! The table of what is known: looking up, and teaching.
+
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _};
+use isahc::HttpClient;
+use time::{Date, Month, OffsetDateTime};
+use tokio::time::Instant;
+
+use super::{Answers, Key, Lesson, Remembered, Until, day};
+use crate::aws::dynamodb::{Attribute, Item, KEY, MOST_KEYS, Table, TableError, Update};
+
+/// An invocation waits no longer for the table, whatever ails it.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Of that, for looking up: the rest is for teaching.
+const LOOKING_UP: Duration = Duration::from_millis(700);
+/// As many requests at once.
+const AT_ONCE: usize = 16;
+
+/// The table, and who asks it.
+#[derive(Debug)]
+pub struct History {
+    client: HttpClient,
+    table: Table,
+}
+
+/// The time that an invocation gives the table, and what went wrong in it.
+#[derive(Debug)]
+pub struct Turn {
+    left: Duration,
+    /// The first error; nothing is asked or written after it.
+    pub error: Option<TableError>,
+}
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self {
+            left: PATIENCE,
+            error: None,
+        }
+    }
+}
+
+impl Turn {
+    /// Gives the table at most `limit` of the time that is left.
+    async fn take<T>(
+        &mut self,
+        limit: Duration,
+        work: impl AsyncFnOnce(Instant) -> (T, Option<TableError>),
+    ) -> T {
+        let start = Instant::now();
+        let limit = if self.error.is_some() {
+            Duration::ZERO
+        } else {
+            limit.min(self.left)
+        };
+        let (value, error) = work(start + limit).await;
+        self.left = self.left.saturating_sub(start.elapsed());
+        self.error = self.error.take().or(error);
+        value
+    }
+}
+
+impl History {
+    /// The history in a table.
+    #[must_use]
+    pub fn new(client: HttpClient, table: Table) -> Self {
+        Self { client, table }
+    }
+
+    /// Asks for something that is not there. The first request of a process is the slowest, and a
+    /// fault is best known at the start.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer in time.
+    pub async fn warm_up(&self) -> Result<(), TableError> {
+        let keys = ["?".to_owned()];
+        let deadline = Instant::now() + PATIENCE;
+        let got = self.table.get(&self.client, &keys, &[], deadline).await;
+        got.map(drop)
+    }
+
+    /// What the table says about the keys; nothing of those that it does not answer for.
+    pub async fn look_up(&self, questions: &[Key], turn: &mut Turn) -> Answers {
+        turn.take(LOOKING_UP, async |deadline| {
+            let asked = questions.chunks(MOST_KEYS).map(|keys| async move {
+                let texts: Vec<_> = keys.iter().map(|key| key.text()).collect();
+                let attributes = ["last", "ttl"];
+                let items = self.table.get(&self.client, &texts, &attributes, deadline);
+                let items = items.await?;
+                Ok((keys, texts, items))
+            });
+            let mut answered = stream::iter(asked).buffer_unordered(AT_ONCE);
+            let mut answers = Answers::new();
+            while let Some(answer) = answered.next().await {
+                match answer {
+                    Ok((keys, texts, items)) => answers.extend(answer_of(keys, &texts, &items)),
+                    Err(error) => return (answers, Some(error)),
+                }
+            }
+            (answers, None)
+        })
+        .await
+    }
+
+    /// Writes the lessons, as far as there is time; those that were written.
+    pub async fn teach(
+        &self,
+        lessons: &[Lesson<'_>],
+        remembered: &Remembered,
+        turn: &mut Turn,
+    ) -> Vec<Key> {
+        turn.take(PATIENCE, async |deadline| {
+            let written = lessons.iter().map(|lesson| async move {
+                let update = update(lesson, remembered);
+                let written = self.table.update(&self.client, &update, deadline).await;
+                written.map(|()| lesson.key)
+            });
+            let mut written = stream::iter(written).buffer_unordered(AT_ONCE);
+            let mut keys = Vec::new();
+            while let Some(key) = written.next().await {
+                match key {
+                    Ok(key) => keys.push(key),
+                    Err(error) => return (keys, Some(error)),
+                }
+            }
+            (keys, None)
+        })
+        .await
+    }
+}
+
+fn answer_of(
+    keys: &[Key],
+    texts: &[String],
+    items: &[Item],
+) -> impl Iterator<Item = (Key, Option<Until>)> {
+    keys.iter().zip(texts).map(|(key, text)| {
+        let is_asked = |item: &&Item| item.get(KEY) == Some(&Attribute::S(text.clone()));
+        (*key, items.iter().find(is_asked).map(until))
+    })
+}
+
+/// DynamoDB deletes what has expired days later, so the expiry is ours to compare. What is damaged
+/// counts as expired.
+fn until(item: &Item) -> Until {
+    let expiry = match item.get("ttl") {
+        Some(Attribute::N(number)) => number.parse().unwrap_or_default(),
+        _ => 0,
+    };
+    let day = match item.get("last") {
+        Some(Attribute::S(date)) => read_date(date),
+        _ => None,
+    };
+    Until { expiry, day }
+}
+
+/// A day is written once: another process may have been faster, and a late batch changes nothing.
+fn update(lesson: &Lesson<'_>, remembered: &Remembered) -> Update {
+    let text = |text: &str| Attribute::S(text.to_owned());
+    let date = date(lesson.time);
+    let place = lesson.place;
+    let mut values = vec![
+        ("what", text(lesson.what)),
+        ("cluster", text(&place.cluster)),
+        ("log_group", text(&place.log_group)),
+        ("user", text(lesson.user)),
+        (
+            "ttl",
+            Attribute::N(remembered.expiry(lesson.time).to_string()),
+        ),
+        ("last", text(&date)),
+    ];
+    values.extend(place.account.as_deref().map(|id| ("account", text(id))));
+    values.extend(lesson.name.map(|name| (lesson.what, text(name))));
+    let mut names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
+    let sets: Vec<_> = names
+        .iter()
+        .map(|name| format!("#{name} = :{name}"))
+        .collect();
+    let first = if lesson.had_expired {
+        "#first = :last"
+    } else {
+        "#first = if_not_exists(#first, :last)"
+    };
+    names.push("first");
+    Update {
+        key: lesson.key.text(),
+        expression: format!("SET {}, {first}", sets.join(", ")),
+        condition: Some("attribute_not_exists(#last) OR #last < :last"),
+        names,
+        values,
+    }
+}
+
+/// `2026-11-24`, UTC.
+#[must_use]
+pub fn date(time: i64) -> String {
+    OffsetDateTime::from_unix_timestamp(time)
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+        .date()
+        .to_string()
+}
+
+/// The day of `2026-11-24`, counted from the epoch.
+fn read_date(date: &str) -> Option<i64> {
+    let mut parts = date.split('-');
+    let (year, month, of_month) = (parts.next()?, parts.next()?, parts.next()?);
+    let month = Month::try_from(month.parse::<u8>().ok()?).ok()?;
+    let date = Date::from_calendar_date(year.parse().ok()?, month, of_month.parse().ok()?).ok()?;
+    Some(day(date.midnight().assume_utc().unix_timestamp()))
+}
