@@ -6,11 +6,14 @@
 //! What counts is since the same user from the same client was let in last: a pool beside a job with
 //! a wrong password is no alarm, and an attacker who logs in under a name of his own gains nothing.
 
+pub mod shelf;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
 
+use self::shelf::Shelf;
 use crate::digest;
 use crate::entry::Place;
 use crate::postgres::event::Standing;
@@ -38,6 +41,19 @@ pub struct Refusals {
     /// Logins that were let in after refusals: they stay so when they come again.
     found: LruCache<u64, usize>,
     number: u64,
+    /// What other processes should know.
+    news: HashMap<Shelf, Vec<Refusal>>,
+}
+
+/// The log event of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct LogEvent<'e> {
+    /// Unique in the log group.
+    pub id: &'e str,
+    /// Byte offset of the connection's line in it.
+    pub offset: usize,
+    /// Seconds since the epoch.
+    pub time: i64,
 }
 
 /// A client or a user was refused.
@@ -69,6 +85,7 @@ impl Default for Refusals {
             logins: LruCache::new(MOST_LOGINS),
             found: LruCache::new(MOST_LOGINS),
             number: 0,
+            news: HashMap::new(),
         }
     }
 }
@@ -90,10 +107,11 @@ fn whom(place: &Place, kind: &str, name: &str) -> u64 {
     digest::short(&["refused", account, &place.log_group, kind, name])
 }
 
-/// Stands for a connection: its log event and its place in there. None where it has no log event.
-#[must_use]
-pub fn id(event_id: &str, event_offset: usize) -> Option<u64> {
-    (!event_id.is_empty()).then(|| digest::short(&["event", event_id, &event_offset.to_string()]))
+impl LogEvent<'_> {
+    /// 32 bits that are the same in every process.
+    fn hash(self) -> u64 {
+        digest::short(&["event", self.id, &self.offset.to_string()]) >> 32
+    }
 }
 
 impl Refusals {
@@ -102,7 +120,7 @@ impl Refusals {
         &mut self,
         connection: &Connection<'_>,
         place: &Place,
-        id: impl FnOnce() -> Option<u64>,
+        event: Option<LogEvent<'_>>,
     ) -> usize {
         let facts = &connection.facts;
         let Some(time) = facts.time.map(time::OffsetDateTime::unix_timestamp) else {
@@ -115,30 +133,40 @@ impl Refusals {
         let user = || Some(user(place, facts.user.as_deref()?));
         match connection.outcome {
             Outcome::Rejected if is_about_the_client(connection) => {
-                let id = id().unwrap_or(self.number);
+                let id = event.map_or(self.number, LogEvent::hash);
                 for whom in [client(), user()].into_iter().flatten() {
-                    self.add(Refusal {
+                    let refusal = Refusal {
                         whom,
                         id,
                         time,
                         attempts: connection.attempts,
                         number: 0,
-                    });
+                    };
+                    let is_news = self.add(refusal);
+                    if let Some(event) = event.filter(|_| is_news) {
+                        let news = self.news.entry(Shelf::of(place, event.time)).or_default();
+                        shelf::put(news, refusal);
+                    }
                 }
                 0
             }
             Outcome::Authorized if !self.order.is_empty() => {
                 self.forget_before(time - 2 * WINDOW);
-                self.let_in(client(), user(), time, id())
+                self.let_in(client(), user(), time, event.map(LogEvent::hash))
             }
             _ => 0,
         }
     }
 
-    /// Takes in a refusal, unless it is known.
-    pub fn add(&mut self, refusal: Refusal) {
+    /// What other processes should know since this was asked last.
+    pub fn take_news(&mut self) -> HashMap<Shelf, Vec<Refusal>> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Takes in a refusal, unless it is known; was it not?
+    pub fn add(&mut self, refusal: Refusal) -> bool {
         if !self.ids.insert((refusal.whom, refusal.id)) {
-            return;
+            return false;
         }
         self.number += 1;
         let number = self.number;
@@ -148,6 +176,7 @@ impl Refusals {
         if self.order.len() > 2 * MOST_REFUSALS {
             self.forget_oldest();
         }
+        true
     }
 
     fn let_in(

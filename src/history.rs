@@ -42,7 +42,7 @@ impl Default for Remembered {
 
 /// SHA-256 of what is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Key([u8; 32]);
+pub struct Key(pub(crate) [u8; 32]);
 
 impl Key {
     /// As the table has it.

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::channel::{self, DEFAULT_CHANNEL};
-use crate::cloudwatch;
+use crate::cloudwatch::{self, LogBatch};
 use crate::config::Settings;
 use crate::delivered::Key;
-use crate::entry::Entry;
+use crate::detection::shelf::Shelf;
+use crate::entry::{Entry, Place};
 use crate::error::Error;
 use crate::history::table::{History, Turn};
 use crate::history::{Answers, Until, day};
@@ -96,12 +97,14 @@ async fn direct(
     };
     drop(data);
     let mut window = Window::default();
+    let mut turn = Turn::default();
+    recall(app, memory, batch.iter().flat_map(shelves(app)), &mut turn).await;
     if let Some(batch) = batch {
         window.add(0, &batch, &app.settings, memory);
     } else {
         tracing::info!("control message");
     }
-    let told = tell(app, memory, window, deadline).await;
+    let told = tell(app, memory, window, turn, deadline).await;
     match told.failed.into_iter().next() {
         Some((_, error)) => Err(error.into()),
         None => Ok(serde_json::to_value(&told.summary).unwrap_or_default()),
@@ -116,9 +119,18 @@ async fn many(
     records: &[Record],
     deadline: Instant,
 ) -> (Option<usize>, BTreeSet<usize>) {
+    let mut turn = Turn::default();
+    if app.history.is_some() {
+        let data = records
+            .iter()
+            .filter_map(|record| record.data.as_deref().ok());
+        let batches = data.filter_map(|data| cloudwatch::decode(data).ok().flatten());
+        let shelves = batches.flat_map(|batch| shelves(app)(&batch));
+        recall(app, memory, shelves, &mut turn).await;
+    }
     let window = window::read(Window::default(), records, &app.settings, memory);
     let rest = window.rest;
-    let told = tell(app, memory, window, deadline).await;
+    let told = tell(app, memory, window, turn, deadline).await;
     let untold = told.failed.into_iter().flat_map(|(records, _)| records);
     (rest, untold.collect())
 }
@@ -131,8 +143,13 @@ struct Outcomes {
 }
 
 /// Look up -> compose -> post -> teach.
-async fn tell(app: &App, memory: &mut Memory, mut window: Window, deadline: Instant) -> Outcomes {
-    let mut turn = Turn::default();
+async fn tell(
+    app: &App,
+    memory: &mut Memory,
+    mut window: Window,
+    mut turn: Turn,
+    deadline: Instant,
+) -> Outcomes {
     let answers = look_up(app, memory, &window, &mut turn).await;
     window.settle(&app.settings, &mut memory.past.known, &answers);
     let messages = compose(&mut window, &app.settings, memory);
@@ -145,6 +162,43 @@ async fn tell(app: &App, memory: &mut Memory, mut window: Window, deadline: Inst
     }
     report(&app.settings, &window, &summary);
     Outcomes { summary, failed }
+}
+
+/// Where other processes tell of refusals that matter for a batch: none where nobody is let in.
+fn shelves(app: &App) -> impl Fn(&LogBatch) -> Vec<Shelf> {
+    |batch| {
+        let times = || {
+            batch
+                .events
+                .iter()
+                .map(|event| event.timestamp.div_euclid(1000))
+        };
+        let period = times().min().zip(times().max());
+        let lets_in = memchr::memmem::find(batch.text.as_bytes(), b"connection authorized");
+        match period.zip(lets_in) {
+            Some(((first, last), _)) => {
+                Shelf::before(&Place::of(batch, &app.settings), first, last)
+            }
+            None => Vec::new(),
+        }
+    }
+}
+
+/// Learns of refusals that other processes have seen.
+async fn recall(
+    app: &App,
+    memory: &mut Memory,
+    shelves: impl Iterator<Item = Shelf>,
+    turn: &mut Turn,
+) {
+    let Some(history) = &app.history else { return };
+    let shelves: HashSet<_> = shelves.collect();
+    let shelves: Vec<_> = shelves.into_iter().collect();
+    if !shelves.is_empty() {
+        for refusal in history.recall(&shelves, turn).await {
+            memory.past.refusals.add(refusal);
+        }
+    }
 }
 
 async fn look_up(app: &App, memory: &mut Memory, window: &Window, turn: &mut Turn) -> Answers {
@@ -164,9 +218,13 @@ async fn teach(
     (answers, failed): (&Answers, &[(BTreeSet<usize>, SlackError)]),
     turn: &mut Turn,
 ) {
+    let news = memory.past.refusals.take_news();
     let (Some(history), Some(remembered)) = (&app.history, &app.settings.remembered) else {
         return;
     };
+    if !news.is_empty() {
+        history.tell(&news, turn).await;
+    }
     let has_failed = |record| failed.iter().any(|(records, _)| records.contains(&record));
     let known = &mut memory.past.known;
     let lessons = window.logins.lessons(known, answers, has_failed);

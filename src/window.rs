@@ -10,7 +10,7 @@ use self::parts::{next_part, pieces};
 use crate::channel::DEFAULT_CHANNEL;
 use crate::cloudwatch::{self, DecodeError, LogBatch};
 use crate::config::Settings;
-use crate::detection;
+use crate::detection::LogEvent;
 use crate::entry::{Entry, Place};
 use crate::error::payload_name;
 use crate::findings::{Findings, Novelty};
@@ -210,9 +210,13 @@ impl Window {
             self.logins
                 .add(&connection, place, source.record, remembered)
         });
-        let id = || detection::id(event_id, event_offset);
+        let log_event = event.map(|(_, event)| LogEvent {
+            id: event_id,
+            offset: event_offset,
+            time: event.timestamp.div_euclid(1000),
+        });
         let findings = Findings {
-            refusals_before: past.refusals.before(&connection, place, id),
+            refusals_before: past.refusals.before(&connection, place, log_event),
             novelty: login.map_or(Novelty::Unknown, |login| {
                 self.logins.known_novelty(login, &mut past.known)
             }),

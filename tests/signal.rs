@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use aurora_connection_audit::cli::event;
 use aurora_connection_audit::cli::local::{Reply, WEBHOOK};
+use serde_json::json;
 use support::dynamodb::{DynamoDb, Fault};
 use support::{Function, PATIENCE, login, wrong_password};
 
@@ -137,7 +138,16 @@ fn another_process_knows_it_too_and_a_warm_one_reads_nothing() {
         other.invoke(&batch(number, &login("alice", 2)));
     }
     assert!(texts(&other).is_empty());
-    assert_eq!(table.calls("BatchGetItem").len(), 2, "one of each process");
+    let reads = table.calls("BatchGetItem");
+    let of_logins = reads
+        .iter()
+        .filter(|call| call.to_string().contains("#last"));
+    assert_eq!(of_logins.count(), 2, "one of each process");
+    assert_eq!(
+        reads.len() - 2,
+        9,
+        "one a batch for the refusals that others have seen"
+    );
     assert_eq!(
         table.calls("UpdateItem").len(),
         3,
@@ -343,4 +353,40 @@ fn two_processes_at_once_lose_nothing() {
         let count = told.iter().filter(|text| text.contains(&user)).count();
         assert!((1..=2).contains(&count), "{user}: {count}");
     }
+}
+
+#[test]
+fn who_got_in_after_refusals_that_other_processes_have_seen() {
+    let table = DynamoDb::start();
+    for number in 0..5 {
+        let other = with_history(&table, "[]");
+        let payload = batch(number, &wrong_password("alice", 1));
+        other.invoke(&payload);
+        // Delivered twice, to two processes.
+        with_history(&table, "[]").invoke(&payload);
+    }
+    let function = with_history(&table, "[]");
+    let outcome = function.invoke(&batch(9, &login("alice", 9)));
+    assert_eq!(outcome.body["let_in_after_refusals"], 1);
+    let told = texts(&function).concat();
+    assert!(told.contains("after 5 refusals in ten minutes"), "{told}");
+    assert_eq!(table.calls("UpdateItem").len(), 10 + 3);
+}
+
+#[test]
+fn refusals_teach_nobody() {
+    let table = DynamoDb::start();
+    let function = with_history(&table, "[]");
+    function.invoke(&batch(0, &guesses(9)));
+    let items = table.state().items.clone();
+    assert_eq!(items.len(), 1);
+    for item in items.values() {
+        assert_eq!(item["what"]["S"], "refusals");
+        let members = item["refused"]["SS"].as_array().unwrap();
+        assert_eq!(members.len(), 10, "five of the client, five of the user");
+        assert!(!json!(members).to_string().contains("alice"));
+    }
+    function.invoke(&batch(1, &login("alice", 20)));
+    assert!(texts(&function)[1].contains("alice"));
+    assert_eq!(table.state().items.len(), 4);
 }

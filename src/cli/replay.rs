@@ -117,6 +117,8 @@ impl Answer {
         window.settle(settings, &mut memory.past.known, &answers);
         let messages = pipeline::compose(window, settings, memory);
         learn(window, settings, &mut memory.past.known, &answers);
+        // There is nobody else to tell.
+        memory.past.refusals.take_news();
         for message in messages {
             message
                 .keys

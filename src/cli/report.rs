@@ -114,7 +114,7 @@ impl Report {
             return;
         }
         let findings = Findings {
-            refusals_before: self.refusals.before(&connection, &filter.place, || None),
+            refusals_before: self.refusals.before(&connection, &filter.place, None),
             ..Findings::default()
         };
         if filter.rules.route(&connection, &filter.place, &findings) == Route::Ignore {

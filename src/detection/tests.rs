@@ -30,8 +30,14 @@ impl Day {
     }
 
     fn again(&mut self, connection: &Connection<'static>, event: usize) -> usize {
-        let id = || id(&event.to_string(), 0);
-        self.refusals.before(connection, &Place::default(), id)
+        let id = event.to_string();
+        let event = LogEvent {
+            id: &id,
+            offset: 0,
+            time: 0,
+        };
+        self.refusals
+            .before(connection, &Place::default(), Some(event))
     }
 }
 

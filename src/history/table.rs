@@ -1,5 +1,6 @@
 //! The table of what is known: looking up, and teaching.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
@@ -9,6 +10,8 @@ use tokio::time::Instant;
 
 use super::{Answers, Key, Lesson, Remembered, Until, day};
 use crate::aws::dynamodb::{Attribute, Item, KEY, MOST_KEYS, Table, TableError, Update};
+use crate::detection::Refusal;
+use crate::detection::shelf::{self, Shelf};
 
 /// An invocation waits no longer for the table, whatever ails it.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -43,20 +46,18 @@ impl Default for Turn {
 
 impl Turn {
     /// Gives the table at most `limit` of the time that is left.
-    async fn take<T>(
+    async fn take<T: Default>(
         &mut self,
         limit: Duration,
         work: impl AsyncFnOnce(Instant) -> (T, Option<TableError>),
     ) -> T {
+        if self.error.is_some() {
+            return T::default();
+        }
         let start = Instant::now();
-        let limit = if self.error.is_some() {
-            Duration::ZERO
-        } else {
-            limit.min(self.left)
-        };
-        let (value, error) = work(start + limit).await;
+        let (value, error) = work(start + limit.min(self.left)).await;
         self.left = self.left.saturating_sub(start.elapsed());
-        self.error = self.error.take().or(error);
+        self.error = error;
         value
     }
 }
@@ -101,6 +102,40 @@ impl History {
             (answers, None)
         })
         .await
+    }
+
+    /// What other processes have told of refusals.
+    pub async fn recall(&self, shelves: &[Shelf], turn: &mut Turn) -> Vec<Refusal> {
+        turn.take(LOOKING_UP, async |deadline| {
+            let keys: Vec<_> = shelves.iter().map(|shelf| shelf.key.text()).collect();
+            let mut refusals = Vec::new();
+            for keys in keys.chunks(MOST_KEYS) {
+                match self
+                    .table
+                    .get(&self.client, keys, &["refused"], deadline)
+                    .await
+                {
+                    Ok(items) => refusals.extend(items.iter().flat_map(refused)),
+                    Err(error) => return (refusals, Some(error)),
+                }
+            }
+            (refusals, None)
+        })
+        .await
+    }
+
+    /// Tells other processes of refusals.
+    pub async fn tell(&self, news: &HashMap<Shelf, Vec<Refusal>>, turn: &mut Turn) {
+        turn.take(PATIENCE, async |deadline| {
+            for (shelf, refusals) in news {
+                let update = on_shelf(shelf, refusals);
+                if let Err(error) = self.table.update(&self.client, &update, deadline).await {
+                    return ((), Some(error));
+                }
+            }
+            ((), None)
+        })
+        .await;
     }
 
     /// Writes the lessons, as far as there is time; those that were written.
@@ -190,6 +225,29 @@ fn update(lesson: &Lesson<'_>, remembered: &Remembered) -> Update {
         condition: Some("attribute_not_exists(#last) OR #last < :last"),
         names,
         values,
+    }
+}
+
+fn refused(item: &Item) -> impl Iterator<Item = Refusal> {
+    let members = match item.get("refused") {
+        Some(Attribute::SS(members)) => members.as_slice(),
+        _ => &[],
+    };
+    members.iter().filter_map(|member| shelf::read(member))
+}
+
+fn on_shelf(shelf: &Shelf, refusals: &[Refusal]) -> Update {
+    let members = refusals.iter().map(shelf::write).collect();
+    Update {
+        key: shelf.key.text(),
+        expression: "ADD #refused :refused SET #what = :what, #ttl = :ttl".to_owned(),
+        condition: None,
+        names: vec!["refused", "what", "ttl"],
+        values: vec![
+            ("refused", Attribute::SS(members)),
+            ("what", Attribute::S("refusals".to_owned())),
+            ("ttl", Attribute::N(shelf.expiry.to_string())),
+        ],
     }
 }
 
