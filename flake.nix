@@ -116,7 +116,12 @@
           module-archive =
             let
               source = sourceOf [
+                ./CHANGELOG.md
+                ./LICENSE-APACHE
+                ./LICENSE-MIT
+                ./examples
                 ./scripts/module-archive.sh
+                ./scripts/module-folder.sh
                 ./terraform
               ];
             in

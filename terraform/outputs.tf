@@ -29,12 +29,14 @@ output "failures_queue_url" {
 }
 
 output "test_command" {
-  description = "Shell command that sends a test message to every channel, and prints what each answered"
-  # By standard input, which every version of the AWS CLI reads as it is.
+  description = "Shell command that sends a test message to every channel, prints what each answered, and fails if one did not take it"
+  # By standard input, which every version of the AWS CLI reads as it is. The function's answer comes first, then `None` or the
+  # kind of its error: `None` is not shown, and anything else makes the command fail.
   value = join(" ", [
     "echo '{\"test\": true}' |",
     "aws lambda invoke --region ${local.region} --function-name ${aws_lambda_function.this.function_name}",
-    "--payload fileb:///dev/stdin --query FunctionError --output text /dev/stdout",
+    "--payload fileb:///dev/stdin --query FunctionError --output text /dev/stdout |",
+    "awk 'BEGIN { failed = 1 } { failed = !sub(/None$/, \"\"); print } END { exit failed }'",
   ])
 }
 

@@ -109,3 +109,36 @@ fn variables_and_their_examples_are_valid() {
         assert_eq!(rows.len(), own, "{name}");
     }
 }
+
+/// What a link to Slack carries, percent-encoded.
+fn decoded(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap().as_bytes().to_vec();
+    for part in parts {
+        bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
+        bytes.extend_from_slice(&part.as_bytes()[2..]);
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn the_link_makes_a_slack_app_with_incoming_webhooks() {
+    const LINK: &str = "](https://api.slack.com/apps?new_app=1&manifest_json=";
+    let manifests = READMES.map(|(name, text)| {
+        let (_, rest) = text.split_once(LINK).unwrap_or_else(|| panic!("{name}"));
+        decoded(rest.split_once(')').unwrap().0)
+    });
+    assert_eq!(manifests[0], manifests[1]);
+    let manifest: serde_json::Value = serde_json::from_str(&manifests[0]).unwrap();
+    let shown = &manifest["display_information"];
+    let name = shown["name"].as_str().unwrap();
+    assert!(name.len() <= 35, "Slack's limit: {name}");
+    assert_eq!(manifest["features"]["bot_user"]["display_name"], name);
+    assert_eq!(shown["background_color"], "#1f3a5f");
+    assert_eq!(
+        manifest["oauth_config"]["scopes"]["bot"][0],
+        "incoming-webhook"
+    );
+    let webhooks = &manifest["settings"]["incoming_webhooks"];
+    assert_eq!(webhooks["incoming_webhooks_enabled"], true);
+}

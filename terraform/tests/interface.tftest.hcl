@@ -74,7 +74,7 @@ run "only_what_must_be_given" {
   }
 
   assert {
-    condition     = output.test_command == "echo '{\"test\": true}' | aws lambda invoke --region us-east-1 --function-name aurora-connection-audit --payload fileb:///dev/stdin --query FunctionError --output text /dev/stdout"
+    condition     = output.test_command == "echo '{\"test\": true}' | aws lambda invoke --region us-east-1 --function-name aurora-connection-audit --payload fileb:///dev/stdin --query FunctionError --output text /dev/stdout | awk 'BEGIN { failed = 1 } { failed = !sub(/None$/, \"\"); print } END { exit failed }'"
     error_message = "The test command must invoke the function in its region."
   }
 

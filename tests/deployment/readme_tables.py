@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Keeps the tables of inputs and outputs in the READMEs of module and submodules as their .tf files say.
 
-Usage: readme_tables.py           fails when the README is stale
-       readme_tables.py --write   brings it up to date
+Usage: readme_tables.py                   fails when a README is stale
+       readme_tables.py --write           brings them up to date
+       readme_tables.py --module FOLDER   fails when one is stale in another copy of the module
 """
 
 import json
@@ -11,7 +12,6 @@ import re
 import sys
 
 MODULE = pathlib.Path(__file__).parents[2] / "terraform"
-MODULES = [MODULE, *sorted(path.parent for path in MODULE.glob("modules/*/README.md"))]
 
 
 def blocks(kind, text):
@@ -67,14 +67,19 @@ def with_table(readme, text, name, rows):
 
 
 def main():
-    if sys.argv[1:] not in ([], ["--write"]):
-        sys.exit(__doc__)
-    for module in MODULES:
+    match sys.argv[1:]:
+        case [] | ["--write"]:
+            root = MODULE
+        case ["--module", folder]:
+            root = pathlib.Path(folder)
+        case _:
+            sys.exit(__doc__)
+    for module in [root, *sorted(path.parent for path in root.glob("modules/*/README.md"))]:
         readme = module / "README.md"
         text = readme.read_text()
         fresh = with_table(readme, text, "inputs", inputs(module))
         fresh = with_table(readme, fresh, "outputs", outputs(module))
-        if sys.argv[1:]:
+        if sys.argv[1:] == ["--write"]:
             readme.write_text(fresh)
         elif fresh != text:
             sys.exit(f"{readme} is stale: run tests/deployment/readme_tables.py --write")
