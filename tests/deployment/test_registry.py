@@ -64,7 +64,7 @@ def content(clone):
     check("the tables of its READMEs say what its code says", tables.returncode == 0, tables.stderr)
     links = subprocess.run(["grep", "-rnoE", r"\]\((\.\./)*[a-z][^):#]*", "--include=*.md", "."], cwd=clone, capture_output=True, text=True)
     targets = [(line, Path(line.split(":")[0]).parent / line.split("](")[1]) for line in links.stdout.splitlines()]
-    broken = [line for line, target in targets if not (clone / target).exists() and "://" not in line]
+    broken = [line for line, target in targets if not (clone / target).exists() and "](http" not in line]
     check(f"each of its {len(targets)} links leads somewhere", len(targets) > 3 and not broken, broken)
     for example in sorted((clone / "examples").iterdir()):
         terraform(example, "init")
