@@ -73,7 +73,7 @@ pub fn write(refusal: &Refusal) -> String {
     format!("{whom:016x}{id:08x}.{time}.{attempts}")
 }
 
-/// What [`write`] has written.
+/// What [`write()`] has written.
 #[must_use]
 pub fn read(member: &str) -> Option<Refusal> {
     let mut parts = member.split('.');
