@@ -66,6 +66,10 @@ terraform:
     terraform -chdir=terraform test -no-color
     python3 tests/deployment/readme_tables.py
 
+# the same against the schemas of other AWS providers, oldest and newest; needs Python 3 with venv
+provider-schema:
+    tests/deployment/provider-schema.sh
+
 # misconfigurations; needs checkov
 checkov:
     checkov --directory terraform --framework terraform --skip-download --compact --quiet
