@@ -1,4 +1,4 @@
-# What is counted is Lambda's, SQS's and Kinesis' own, and costs nothing.
+# What is counted is Lambda's, SQS's and Kinesis' own, and costs nothing, but for the metrics of metrics_namespace.
 
 locals {
   alarms = { for name, alarm in local.every_alarm : name => alarm if alarm.wanted }
@@ -61,6 +61,14 @@ locals {
       metric      = ["AWS/Kinesis", "WriteProvisionedThroughputExceeded"]
       dimensions  = { StreamName = one(aws_kinesis_stream.this[*].name) }
       periods     = 3
+    }
+
+    # The metric is one of the function's own, which are off without a namespace.
+    let-in-after-refusals = {
+      wanted      = var.notification.metrics_namespace != null
+      description = "A client or a user was let in after it had been refused at least five times within ten minutes. The message in Slack says who."
+      metric      = [var.notification.metrics_namespace, "let_in_after_refusals"]
+      dimensions  = {}
     }
   }
 }
@@ -130,6 +138,47 @@ resource "aws_cloudwatch_metric_alarm" "waiting" {
         metric_name = metric_query.value[0]
         dimensions  = { QueueName = aws_sqs_queue.retry.name }
         stat        = metric_query.value[1]
+        period      = 300
+      }
+    }
+  }
+}
+
+# Nothing reads the stream: the mapping is disabled, or may not read. Lambda then counts no error and no iterator age.
+resource "aws_cloudwatch_metric_alarm" "stalled" {
+  count = var.stream == null ? 0 : 1
+
+  alarm_name          = "${var.name}-stalled"
+  alarm_description   = "For 15 minutes records came to the stream and the function was not invoked: its event source mapping is disabled, or cannot read the stream. The stream keeps them for ${var.stream.retention_hours} hours."
+  evaluation_periods  = 3
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+  tags                = var.tags
+
+  metric_query {
+    id          = "stalled"
+    label       = "nothing is read"
+    expression  = "IF(FILL(incoming, 0) > 0 AND FILL(invocations, 0) == 0, 1, 0)"
+    return_data = true
+  }
+
+  dynamic "metric_query" {
+    for_each = {
+      incoming    = ["AWS/Kinesis", "IncomingRecords", { StreamName = aws_kinesis_stream.this[0].name }]
+      invocations = ["AWS/Lambda", "Invocations", { FunctionName = aws_lambda_function.this.function_name }]
+    }
+
+    content {
+      id = metric_query.key
+
+      metric {
+        namespace   = metric_query.value[0]
+        metric_name = metric_query.value[1]
+        dimensions  = metric_query.value[2]
+        stat        = "Sum"
         period      = 300
       }
     }

@@ -53,7 +53,14 @@ resource "aws_iam_role_policy" "function" {
         Action   = ["sqs:SendMessage"]
         Resource = [aws_sqs_queue.failures.arn]
       }],
-      # Environment, queues, stream and, where the module creates it, the secret.
+      # The summary alone reads the whole table.
+      [for table in aws_dynamodb_table.history : {
+        Sid      = "KnowLogins"
+        Effect   = "Allow"
+        Action   = concat(["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], var.access_summary == null ? [] : ["dynamodb:Scan"])
+        Resource = [table.arn]
+      }],
+      # Environment, queues, stream, table and, where the module creates it, the secret.
       [for key in var.kms_key_arn[*] : {
         Sid      = "UseOwnKey"
         Effect   = "Allow"

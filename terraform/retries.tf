@@ -55,7 +55,7 @@ resource "aws_lambda_function_event_invoke_config" "this" {
   depends_on = [aws_iam_role_policy.function]
 }
 
-# Also with a stream, where nothing new comes to the queue: what waited in it is still told.
+# Also with a stream, where nothing new comes to the queue but a failed access summary: what waited in it is still told.
 resource "aws_lambda_event_source_mapping" "retry" {
   event_source_arn                   = aws_sqs_queue.retry.arn
   function_name                      = aws_lambda_function.this.arn

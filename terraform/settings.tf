@@ -20,6 +20,9 @@ locals {
     MESSAGE_LANGUAGE    = var.notification.language
     MESSAGE_TIME_ZONE   = var.notification.time_zone
     METRICS_NAMESPACE   = var.notification.metrics_namespace
+    HISTORY_TABLE       = one(aws_dynamodb_table.history[*].name)
+    HISTORY_DAYS        = var.history == null ? null : tostring(var.history.days)
+    HISTORY_NETWORKS    = length(try(var.history.networks, [])) == 0 ? null : jsonencode(var.history.networks)
   }
   given_settings = { for variable, value in local.settings : variable => value if value != null }
   environment    = merge(local.given_settings, { SLACK_WEBHOOK_SECRET_ID = local.secret_arn })
@@ -34,9 +37,10 @@ locals {
 # The rules of `RULES`, as the function reads them. `any` in the variable's type lets "ignore" and { channel = ... }
 # stand in one list, and keeps a misspelt key: an object type would drop it, and the rule would match everything.
 locals {
-  rule_lists  = ["users", "databases", "hosts", "applications", "clusters", "accounts", "events"]
-  rule_keys   = concat(local.rule_lists, ["tls"])
-  rule_events = ["authorized", "rejected", "disconnected", "probed", "suspicious"]
+  rule_lists   = ["users", "databases", "hosts", "applications", "clusters", "accounts", "events"]
+  rule_keys    = concat(local.rule_lists, ["tls", "new", "refusals_before"])
+  rule_events  = ["authorized", "rejected", "disconnected", "probed", "suspicious"]
+  rule_novelty = "(\"user\"|\"network\"|\"database\")"
 
   rule_faults = flatten([
     for index, rule in try([for rule in var.notification.rules : rule], []) : [
@@ -64,6 +68,13 @@ locals {
           if !contains(local.rule_events, event)
         ], []),
         contains(["true", "false"], jsonencode(try(rule.when.tls, true))) ? [] : ["when.tls must be true or false"],
+        can(regex("^(true|false|\\[${local.rule_novelty}(,${local.rule_novelty})*\\])$", jsonencode(try(rule.when.new, true)))) ? [] : [
+          "when.new must be true, false, or a list of user, network, database"
+        ],
+        can(regex("^[1-9][0-9]{0,8}$", jsonencode(try(rule.when.refusals_before, 1)))) ? [] : [
+          "when.refusals_before must be a whole number, at least 1"
+        ],
+        var.history == null && can(rule.when.new) ? ["when.new needs history, which knows what is new"] : [],
         can(regex("^(\"ignore\"|\\{\"channel\":\"[^\"]+\"\\})$", jsonencode(rule.then))) ? [] : [
           "then must be \"ignore\" or { channel = \"name\" }"
         ],

@@ -168,8 +168,54 @@ variable "stream" {
   }
 }
 
+variable "history" {
+  description = "A DynamoDB table that remembers logins, so that messages say what is new. `days` (1 to 365) without a login until it is forgotten, `networks` (CIDR blocks that count as one network each, in place of /24 and /64), `point_in_time_recovery`, `deletion_protection`, `max_write_units` and `max_read_units` a second (at most what the table can cost, see [Cost](#cost)). `null`: nothing is remembered"
+  type = object({
+    days                   = optional(number, 30)
+    networks               = optional(list(string), [])
+    point_in_time_recovery = optional(bool, false)
+    deletion_protection    = optional(bool, false)
+    max_write_units        = optional(number, 500)
+    max_read_units         = optional(number, 2000)
+  })
+  default = null
+
+  validation {
+    condition     = var.history == null || try(var.history.days >= 1 && var.history.days <= 365 && floor(var.history.days) == var.history.days, false)
+    error_message = "history.days must be a whole number from 1 to 365."
+  }
+
+  validation {
+    condition     = var.history == null || try(alltrue([for network in var.history.networks : can(cidrhost(network, 0))]), false)
+    error_message = "history.networks takes CIDR blocks, such as 10.0.0.0/16 or 2001:db8::/48."
+  }
+
+  validation {
+    condition     = var.history == null || try(alltrue([for units in [var.history.max_write_units, var.history.max_read_units] : units >= 1 && floor(units) == units]), false)
+    error_message = "history.max_write_units and history.max_read_units must be whole numbers, at least 1."
+  }
+}
+
+variable "access_summary" {
+  description = "A message by `schedule`, such as `cron(0 9 ? * MON *)` in the time zone of `notification`: who connected to which cluster, what was new, who has not connected for long. Needs `history`"
+  type = object({
+    schedule = string
+  })
+  default = null
+
+  validation {
+    condition     = var.access_summary == null || can(regex("^(cron|rate|at)[(].+[)]$", var.access_summary.schedule))
+    error_message = "access_summary.schedule must be an expression of EventBridge Scheduler, such as cron(0 9 ? * MON *) or rate(1 day)."
+  }
+
+  validation {
+    condition     = var.access_summary == null || var.history != null
+    error_message = "access_summary needs history: the summary is read from its table."
+  }
+}
+
 variable "kms_key_arn" {
-  description = "Customer KMS key for the function's log group and environment, the queues, the stream and the created secret. Its policy must let CloudWatch Logs use it, see [KMS](#kms)"
+  description = "Customer KMS key for the function's log group and environment, the queues, the stream, the table and the created secret. Its policy must let CloudWatch Logs use it, see [KMS](#kms)"
   type        = string
   default     = null
 

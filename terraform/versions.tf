@@ -4,7 +4,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 5.32" # aws_lambda_function.logging_config
+      version = ">= 5.73" # aws_dynamodb_table.on_demand_throughput; 5.72 has it, and crashes
     }
   }
 }

@@ -1,7 +1,7 @@
 data "aws_caller_identity" "current" {}
 
 resource "aws_kms_key" "audit" {
-  description         = "Connection audit: logs, queues, secret, environment and alarms"
+  description         = "Connection audit: logs, queues, table, secret, environment and alarms"
   enable_key_rotation = true
 
   policy = jsonencode({

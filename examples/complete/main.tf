@@ -1,4 +1,4 @@
-# Two Aurora clusters, a customer key, three Slack channels, alarms by SNS.
+# Two Aurora clusters, a customer key, three Slack channels, alarms by SNS, what is new, a summary each Monday.
 #
 #   nix build .#lambda-zip            # at the repository root; without Nix: scripts/build-lambda.sh
 #   terraform init
@@ -21,21 +21,20 @@ module "connection_audit" {
     time_zone = "UTC"
     notify_on = ["authorized", "rejected", "disconnected"]
 
+    # What is new at once, known logins never, refusals to a channel of their own. DBAs are told each time.
     rules = [
-      # Rules of one's own take the place of the default one, so RDS's own users stand here too. Who fails to log in
-      # under their names is told.
-      {
-        when = {
-          users  = ["rdsadmin", "rdsrepladmin", "rdsproxyadmin", "rdstopmgr", "rdswriteforwarduser", "rdshm"]
-          events = ["authorized", "disconnected"]
-        }
-        then = "ignore"
-      },
       { when = { events = ["rejected"] }, then = { channel = "security" } },
+      { when = { refusals_before = 5 }, then = { channel = "security" } },
       { when = { users = ["postgres", "dba_*"] }, then = { channel = "dba" } },
-      { when = { hosts = ["10.0.0.0/16"], applications = ["orders-api"] }, then = "ignore" },
+      { when = { new = false }, then = "ignore" },
     ]
   }
+
+  history = {
+    networks               = ["172.31.0.0/16"] # the default VPC is one network, whatever addresses its clients get
+    point_in_time_recovery = true
+  }
+  access_summary = { schedule = "cron(0 9 ? * MON *)" }
 
   kms_key_arn   = aws_kms_key.audit.arn
   alarm_actions = [aws_sns_topic.alarms.arn]

@@ -17,19 +17,17 @@ module "connection_audit" {
     organization_id = var.organization_id
   }
 
+  history        = {}
+  access_summary = { schedule = "cron(0 9 ? * MON *)" }
+
   notification = {
     accounts = { (var.staging_account_id) = "staging" }
 
+    # What is new at once, known logins never, refusals to a channel of their own.
     rules = [
-      # Rules of one's own take the place of the default one, so RDS's own users stand here too.
-      {
-        when = {
-          users  = ["rdsadmin", "rdsrepladmin", "rdsproxyadmin", "rdstopmgr", "rdswriteforwarduser", "rdshm"]
-          events = ["authorized", "disconnected"]
-        }
-        then = "ignore"
-      },
       { when = { events = ["rejected"] }, then = { channel = "security" } },
+      { when = { refusals_before = 5 }, then = { channel = "security" } },
+      { when = { new = false }, then = "ignore" },
     ]
   }
 }

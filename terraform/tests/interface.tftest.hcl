@@ -55,6 +55,7 @@ run "only_what_must_be_given" {
   assert {
     condition = (
       length(aws_kinesis_stream.this) == 0 && length(aws_cloudwatch_log_destination.this) == 0
+      && length(aws_dynamodb_table.history) == 0 && length(aws_scheduler_schedule.access_summary) == 0
       && output.destination_arn == null && output.stream_arn == null && output.stream_writer_role_arn == null
     )
     error_message = "What is not asked for must not be made."
@@ -224,6 +225,14 @@ run "everything_given" {
       alarm.alarm_actions == toset(var.alarm_actions) && alarm.ok_actions == toset(var.alarm_actions) && alarm.tags == var.tags
     ])
     error_message = "All alarms must be told, when they begin and when they end."
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.this["let-in-after-refusals"].namespace == "ConnectionAudit"
+      && aws_cloudwatch_metric_alarm.this["let-in-after-refusals"].metric_name == "let_in_after_refusals"
+    )
+    error_message = "With metrics, a let-in after refusals must raise an alarm."
   }
 
   assert {

@@ -338,3 +338,74 @@ run "account_id_too_short" {
 
   expect_failures = [var.stream]
 }
+
+run "history_of_no_days" {
+  command = plan
+
+  variables {
+    history = { days = 0 }
+  }
+
+  expect_failures = [var.history]
+}
+
+run "history_of_more_than_a_year" {
+  command = plan
+
+  variables {
+    history = { days = 366 }
+  }
+
+  expect_failures = [var.history]
+}
+
+run "network_without_a_length" {
+  command = plan
+
+  variables {
+    history = { networks = ["10.0.0.0"] }
+  }
+
+  expect_failures = [var.history]
+}
+
+run "table_that_takes_nothing" {
+  command = plan
+
+  variables {
+    history = { max_write_units = 0 }
+  }
+
+  expect_failures = [var.history]
+}
+
+run "half_a_read_unit" {
+  command = plan
+
+  variables {
+    history = { max_read_units = 0.5 }
+  }
+
+  expect_failures = [var.history]
+}
+
+run "summary_without_a_schedule" {
+  command = plan
+
+  variables {
+    history        = {}
+    access_summary = { schedule = "daily" }
+  }
+
+  expect_failures = [var.access_summary]
+}
+
+run "summary_without_a_history" {
+  command = plan
+
+  variables {
+    access_summary = { schedule = "rate(1 day)" }
+  }
+
+  expect_failures = [var.access_summary]
+}

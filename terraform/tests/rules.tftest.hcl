@@ -13,6 +13,7 @@ run "every_form_of_a_rule" {
   command = plan
 
   variables {
+    history = {}
     notification = {
       rules = [
         {
@@ -28,6 +29,9 @@ run "every_form_of_a_rule" {
           }
           then = "ignore"
         },
+        { when = { refusals_before = 5 }, then = { channel = "security" } },
+        { when = { new = ["user", "network", "database"] }, then = { channel = "new" } },
+        { when = { new = false }, then = "ignore" },
         { when = { users = ["dba_*"] }, then = { channel = "dba" } },
         { when = {}, then = "ignore" },
       ]
@@ -208,4 +212,67 @@ run "rules_that_are_no_list" {
   }
 
   expect_failures = [var.notification]
+}
+
+run "new_as_a_name" {
+  command = plan
+
+  variables {
+    history      = {}
+    notification = { rules = [{ when = { new = "user" }, then = "ignore" }] }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "new_of_an_unknown_kind" {
+  command = plan
+
+  variables {
+    history      = {}
+    notification = { rules = [{ when = { new = ["application"] }, then = "ignore" }] }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "new_of_nothing" {
+  command = plan
+
+  variables {
+    history      = {}
+    notification = { rules = [{ when = { new = [] }, then = "ignore" }] }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "new_without_a_history" {
+  command = plan
+
+  variables {
+    notification = { rules = [{ when = { new = true }, then = "ignore" }] }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "refusals_before_zero" {
+  command = plan
+
+  variables {
+    notification = { rules = [{ when = { refusals_before = 0 }, then = "ignore" }] }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "refusals_before_as_a_string" {
+  command = plan
+
+  variables {
+    notification = { rules = [{ when = { refusals_before = "5" }, then = "ignore" }] }
+  }
+
+  expect_failures = [aws_lambda_function.this]
 }

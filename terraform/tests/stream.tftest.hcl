@@ -101,6 +101,15 @@ run "by_default" {
     error_message = "An iterator 15 minutes behind, and a full shard, must raise an alarm."
   }
 
+  assert {
+    condition = { for query in aws_cloudwatch_metric_alarm.stalled[0].metric_query : query.id => jsonencode([for metric in query.metric : metric.dimensions]) } == {
+      stalled     = "[]"
+      incoming    = jsonencode([{ StreamName = "aurora-connection-audit" }])
+      invocations = jsonencode([{ FunctionName = "aurora-connection-audit" }])
+    }
+    error_message = "A stream that nobody reads counts neither errors nor an age, and must raise an alarm."
+  }
+
   # What waited in it when the stream was turned on is still told.
   assert {
     condition     = aws_lambda_event_source_mapping.retry.event_source_arn == aws_sqs_queue.retry.arn

@@ -135,7 +135,7 @@ class QueueMapping:
 
 
 def invoke_asynchronously(event, invoke, invoke_config, sqs, function_arn):
-    """As CloudWatch Logs does: what fails goes to the destination, with what the function was given."""
+    """As CloudWatch Logs and the scheduler do: what fails goes to the destination, with what the function was given."""
     for attempt in range(1 + invoke_config["MaximumRetryAttempts"]):
         kind, body = invoke(event)
         if kind == "response":

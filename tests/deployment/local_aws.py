@@ -70,6 +70,8 @@ class LocalAws:
             "destinations": [it["destinationName"] for it in client("logs").describe_destinations()["destinations"]],
             "queues": client("sqs").list_queues().get("QueueUrls", []),
             "streams": client("kinesis").list_streams()["StreamNames"],
+            "tables": client("dynamodb").list_tables()["TableNames"],
+            "schedules": [it["Name"] for it in client("scheduler").list_schedules()["Schedules"]],
             "alarms": [it["AlarmName"] for it in client("cloudwatch").describe_alarms()["MetricAlarms"]],
             "secrets": [it["Name"] for it in client("secretsmanager").list_secrets()["SecretList"] if "DeletedDate" not in it],
             "topics": [it["TopicArn"] for it in client("sns").list_topics()["Topics"]],

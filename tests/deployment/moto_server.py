@@ -5,6 +5,8 @@ import json
 import sys
 
 from moto.awslambda.models import LambdaBackend, LambdaFunction
+from moto.dynamodb.models.table import Table
+from moto.dynamodb.responses import DynamoHandler
 from moto.kinesis.models import Stream
 from moto.logs.models import LogsBackend, logs_backends
 from moto.logs.responses import LogsResponse
@@ -118,6 +120,41 @@ def return_redrive_policy_as_given():
     Queue.attributes = property(compact)
 
 
+def keep_on_demand_throughput():
+    """moto takes OnDemandThroughput and never returns it, which Terraform would see as a change."""
+    describe = Table.describe
+    given = {}  # by table name
+
+    def asked(operation):
+        def with_throughput(self):
+            if "OnDemandThroughput" in self.body:
+                given[self.body["TableName"]] = self.body["OnDemandThroughput"]
+            return operation(self)
+
+        return with_throughput
+
+    def returned(self, *args, **kwargs):
+        answer = describe(self, *args, **kwargs)
+        if self.name in given:
+            answer[next(iter(answer))]["OnDemandThroughput"] = given[self.name]
+        return answer
+
+    DynamoHandler.create_table = asked(DynamoHandler.create_table)
+    DynamoHandler.update_table = asked(DynamoHandler.update_table)
+    Table.describe = returned
+
+
+def name_the_operations():
+    """Who asked for which operation of DynamoDB stands in the server's log, so that a role's permissions can be held to it."""
+    dispatch = DynamoHandler.call_action
+
+    def call_action(self):
+        print(f"dynamodb {self.access_key} {self.headers['X-Amz-Target'].split('.')[1]}\n", end="", flush=True)
+        return dispatch(self)
+
+    DynamoHandler.call_action = call_action
+
+
 def leave_invoking_to_the_test():
     """moto would receive each record and message itself, to start the function in Docker."""
     for source in (Queue, Stream):
@@ -127,6 +164,8 @@ def leave_invoking_to_the_test():
 keep_logging_config()
 change_invoke_config()
 return_redrive_policy_as_given()
+keep_on_demand_throughput()
+name_the_operations()
 leave_invoking_to_the_test()
 subscribe_to_destinations()
 take_account_policies()

@@ -9,8 +9,9 @@ cd "$(dirname "$0")/../.."
 
 folder=${1:-target/provider-schema}
 wheels=(
-  cdktf-cdktf-provider-aws==19.1.0  # provider 5.32.0, the module's floor
+  cdktf-cdktf-provider-aws==19.1.0  # provider 5.32.0, modules/destination's floor
   cdktf-cdktf-provider-aws==19.27.0 # 5.59.0, modules/sender's
+  cdktf-cdktf-provider-aws==19.39.0 # 5.73.0, the module's
   cdktf-cdktf-provider-aws==19.54.0 # 5.88.0, that of examples/complete
   cdktn-provider-aws==25.8.1        # 6.69.1
 )

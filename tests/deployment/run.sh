@@ -12,7 +12,7 @@
 # Needs: Terraform >= 1.11, Python 3 with venv, git, zip. Takes a quarter of an hour.
 set -euo pipefail
 
-: "${TESTS:=filter_pattern event_source_mapping sitting registry deployment fleet windows}"
+: "${TESTS:=filter_pattern event_source_mapping sitting registry deployment fleet windows history}"
 
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."

@@ -12,6 +12,7 @@ from cloudwatch import CONTROL_MESSAGE, batch, control_message, deliver, payload
 from event_source_mapping import QueueMapping, StreamMapping, invoke_asynchronously
 from local_aws import LocalAws, free_port
 from local_services import Function, Handler, Server, Slack
+from log_lines import logins
 from stacks import FUNCTION, LOG_GROUP, TOKEN, apply, destroy, webhook
 from terraform import stage, terraform
 from test_fleet import AUDIT, FLEET, STAGING, STAGING_GROUPS
@@ -49,19 +50,6 @@ def mapping_of(aws, service):
     [mapping] = [mapping for mapping in mappings if f":{service}:" in mapping["EventSourceArn"]]
     assert mapping["FunctionArn"].endswith(f":function:{FUNCTION}"), mapping
     return mapping
-
-
-def logins(*users):
-    """Log lines of logins by these users, one session each, as PostgreSQL 16 writes them on Aurora."""
-    lines = []
-    for number, user in enumerate(users):
-        before, session = f"2026-11-20 10:00:{number:02} UTC:10.0.1.{number + 1}(5432{number})", 4000 + number
-        lines += [
-            f"{before}:[unknown]@[unknown]:[{session}]:LOG:  connection received: host=10.0.1.{number + 1} port=5432{number}",
-            f"{before}:{user}@app:[{session}]:LOG:  connection authenticated: identity=\"{user}\" method=scram-sha-256 (/rdsdbdata/config/pg_hba.conf:13)",
-            f"{before}:{user}@app:[{session}]:LOG:  connection authorized: user={user} database=app",
-        ]
-    return lines
 
 
 def posts(slack, channel):

@@ -42,3 +42,9 @@ mock_resource "aws_cloudwatch_log_destination" {
     arn = "arn:aws:logs:us-east-1:123456789012:destination:aurora-connection-audit"
   }
 }
+
+mock_resource "aws_dynamodb_table" {
+  defaults = {
+    arn = "arn:aws:dynamodb:us-east-1:123456789012:table/aurora-connection-audit-history"
+  }
+}
