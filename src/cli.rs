@@ -148,7 +148,7 @@ struct LogFiles {
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// How much is read at once
-    #[arg(long, value_name = "BYTES", hide = true, default_value_t = 1 << 20)]
+    #[arg(long, value_name = "BYTES", hide = true, default_value_t = 128 << 10)]
     chunk_bytes: usize,
 }
 

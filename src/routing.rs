@@ -80,6 +80,12 @@ impl Rules {
         Route::Channel(DEFAULT_CHANNEL)
     }
 
+    /// Does any rule ask how many refusals were before a login?
+    #[must_use]
+    pub fn ask_for_refusals(&self) -> bool {
+        self.0.iter().any(Rule::asks_for_refusals)
+    }
+
     /// The channels that rules name, to be looked for in the secret.
     pub fn channels(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|rule| match rule.route() {

@@ -104,6 +104,9 @@ struct Progress<'a> {
 /// So many connections can still change by later lines.
 const STILL_OPEN: usize = 20_000;
 
+/// So many are taken at once: each time all that is known of backends is looked through.
+const TAKEN_AT_ONCE: usize = 10_000;
+
 /// As many backends are remembered besides.
 const MOST_BACKENDS: usize = 32_768;
 
@@ -117,15 +120,16 @@ impl<'a> Sessions<'a> {
     /// The connections that so many others have followed that no line will change them any more.
     pub fn take_settled(&mut self) -> Vec<Connection<'a>> {
         let settled = self.connections.len().saturating_sub(STILL_OPEN);
-        let taken: Vec<_> = self.connections.drain(..settled).collect();
-        if settled > 0 {
-            let (from, until) = (self.taken, self.taken + settled);
-            self.taken = until;
-            self.last_of_host.retain(|_, at| *at >= until);
-            self.backends
-                .retain(|_, progress| progress.outlives(from, &taken));
-            self.forget_oldest();
+        if settled < TAKEN_AT_ONCE {
+            return Vec::new();
         }
+        let taken: Vec<_> = self.connections.drain(..settled).collect();
+        let (from, until) = (self.taken, self.taken + settled);
+        self.taken = until;
+        self.last_of_host.retain(|_, at| *at >= until);
+        self.backends
+            .retain(|_, progress| progress.outlives(from, &taken));
+        self.forget_oldest();
         taken
     }
 

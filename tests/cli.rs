@@ -3,53 +3,18 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may")]
 
 mod support;
+#[path = "support/tool.rs"]
+mod tool;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
 
 use aurora_connection_audit::cloudwatch::decode;
-use aurora_connection_audit::postgres::DEFAULT_LOG_LINE_PREFIX;
 use aurora_connection_audit::source::{self, Invocation};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use support::{Function, login, wrong_password};
-
-/// Calls it with arguments and standard input.
-fn call(arguments: &[&str], stdin: &str) -> Output {
-    let mut process = Command::new(env!("CARGO_BIN_EXE_aurora-connection-audit"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // It may end before it has read everything.
-    let _ = process.stdin.take().unwrap().write_all(stdin.as_bytes());
-    process.wait_with_output().unwrap()
-}
-
-/// Standard output of a call that goes well and says nothing on standard error.
-#[track_caller]
-fn output(arguments: &[&str], stdin: &str) -> String {
-    let output = call(arguments, stdin);
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-    assert_eq!(output.status.code(), Some(0));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// One line on standard error, nothing on standard output, exit code 2.
-#[track_caller]
-fn assert_refused(arguments: &[&str], stderr: &str) {
-    let output = call(arguments, "");
-    assert_eq!(
-        String::from_utf8_lossy(&output.stderr),
-        format!("aurora-connection-audit: {stderr}\n")
-    );
-    assert!(output.stdout.is_empty());
-    assert_eq!(output.status.code(), Some(2));
-}
+use tool::{assert_refused, call, file, log, output};
 
 #[test]
 fn the_demo_shows_what_slack_got() {
@@ -140,24 +105,6 @@ fn an_event_that_lambda_would_not_take() {
 }
 
 #[test]
-fn a_closed_pipe_is_no_error() {
-    let log: String = (0..5000).map(|number| login("alice", number)).collect();
-    let mut process = Command::new(env!("CARGO_BIN_EXE_aurora-connection-audit"))
-        .arg("parse")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(process.stdout.take());
-    // It ends before it has read everything.
-    let _ = process.stdin.take().unwrap().write_all(log.as_bytes());
-    let output = process.wait_with_output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-    assert_eq!(output.status.code(), Some(0));
-}
-
-#[test]
 fn completions_and_manual_pages_know_every_flag() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         assert!(output(&["completions", shell], "").contains("log-line-prefix"));
@@ -207,22 +154,6 @@ fn bad_calls_are_one_clear_line() {
         &["parse", "--log-line-prefix", "%t%!"],
         "--log-line-prefix: `%!` at byte 3 is not an escape of log_line_prefix",
     );
-}
-
-/// A file of this test run.
-fn file(name: &str, content: impl AsRef<[u8]>) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    std::fs::write(&path, content).unwrap();
-    path
-}
-
-/// Logins and refusals; record for record what a server writes.
-fn log(connections: u16) -> String {
-    let connection = |number: u16| match number % 5 {
-        0 => wrong_password("bób", number),
-        _ => login("alice", number),
-    };
-    (0..connections).map(connection).collect()
 }
 
 /// Each record is a log event, as CloudWatch Logs shows them.
@@ -347,33 +278,6 @@ fn damaged_gzip() {
 }
 
 #[test]
-fn wherever_a_log_is_cut_it_says_the_same() {
-    let mut bytes = log(40).into_bytes();
-    // No UTF-8: a name in Latin-1, and half a character at the end.
-    bytes.extend(
-        wrong_password("b#b", 41)
-            .bytes()
-            .map(|byte| if byte == b'#' { 0xf3 } else { byte }),
-    );
-    bytes.extend(login("carol", 42).into_bytes());
-    bytes.extend(b"\xe3\x81");
-    let path = file("cut.log", bytes);
-    let path = path.to_str().unwrap();
-    let whole = output(&["parse", path], "");
-    for size in (1..40).chain([100, 1000, 4096, 5000, 8191]) {
-        let arguments = [
-            "parse",
-            "--log-line-prefix",
-            DEFAULT_LOG_LINE_PREFIX,
-            path,
-            "--chunk-bytes",
-            &size.to_string(),
-        ];
-        assert_eq!(output(&arguments, ""), whole, "{size}");
-    }
-}
-
-#[test]
 fn several_files_one_after_the_other() {
     let (one, other) = (
         file("one.log", login("alice", 1)),
@@ -417,69 +321,4 @@ fn the_prefix_is_found_by_itself() {
         assert_eq!(String::from_utf8(found.stdout).unwrap(), given);
         assert!(given.contains(r#""user":"alice""#), "{given}");
     }
-}
-
-#[test]
-fn a_record_that_is_too_long_is_left_out_from_there_on() {
-    let mut log = login("alice", 1);
-    let prefix = "2026-11-23 09:37:53 UTC:10.0.1.23(60112):app_user@appdb:[4256]:";
-    let statement = "select 1;".repeat(4 << 20);
-    log.extend([prefix, "LOG:  statement: ", &statement, "\n\tx\n"]);
-    log += &login("bob", 2);
-    let path = file("long-record.log", log);
-    let (events, peak) = parse_and_peak(&path);
-    assert!(
-        events.contains("alice") && events.contains("bob"),
-        "{events}"
-    );
-    assert!(peak < 160 << 10, "{peak} KiB");
-}
-
-/// The events of a file, and the most memory that was resident, in KiB.
-fn parse_and_peak(path: &Path) -> (String, u64) {
-    let mut process = Command::new(env!("CARGO_BIN_EXE_aurora-connection-audit"))
-        .arg("parse")
-        .arg(path)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut events = Vec::new();
-    let mut peak = 0;
-    let mut stdout = process.stdout.take().unwrap();
-    let mut buffer = vec![0; 64 << 10];
-    let status = format!("/proc/{}/status", process.id());
-    loop {
-        // The process waits at its full pipe, so it is still there.
-        let now = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = now.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let now = line.map_or(0, |line| {
-            line.trim().trim_end_matches(" kB").parse().unwrap()
-        });
-        peak = peak.max(now);
-        match std::io::Read::read(&mut stdout, &mut buffer).unwrap() {
-            0 => break,
-            length => events.extend(&buffer[..length]),
-        }
-    }
-    assert!(process.wait().unwrap().success());
-    (String::from_utf8(events).unwrap(), peak)
-}
-
-#[test]
-fn memory_does_not_grow_with_the_log() {
-    let block = log(2500);
-    let sizes = [10_u64, 100].map(|megabytes| {
-        let times = usize::try_from(megabytes << 20).unwrap() / block.len();
-        let path = file("long.log", block.repeat(times));
-        let (events, peak) = parse_and_peak(&path);
-        std::fs::remove_file(path).unwrap();
-        (events.lines().count() / times, peak)
-    });
-    let [(events, short), (same, long)] = sizes;
-    assert_eq!(events, same);
-    assert!(
-        short > 0 && long < short * 6 / 5,
-        "{short} KiB, then {long} KiB"
-    );
-    assert!(long < 32 << 10, "{long} KiB");
 }

@@ -68,7 +68,8 @@ pub(crate) fn logs_event(payload: &[u8], patterns: &[Regex; 5]) -> Counts {
     hoisted(messages.map(|event| event.message.as_str()), patterns)
 }
 
-fn kind(line: &str) -> Option<usize> {
+/// Which kind of line it is, by its words.
+pub(crate) fn kind(line: &str) -> Option<usize> {
     PATTERNS.iter().position(|(words, _)| line.contains(words))
 }
 

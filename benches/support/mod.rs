@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use time::macros::datetime;
 
 /// The setting that the log is written by.
 pub(crate) const PREFIX: &str = "%t:%r:%u@%d:[%p]:";
@@ -117,7 +118,7 @@ impl Session {
     fn new(number: usize, random: &mut Random) -> Self {
         const PLAIN: [&str; 4] = ["app_user", "report", "alice", "billing_rw"];
         const OTHER: [&str; 4] = ["svc-etl", "o.brien@corp.example", "bob smith", "山田"];
-        let host = format!("10.{}.{}.7", 1 + number / 250, number % 250);
+        let host = format!("10.{}.{}.7", 1 + number / 250 % 250, number % 250);
         let port = 32768 + random.below(28000);
         let names = if random.below(12) == 0 { OTHER } else { PLAIN };
         Self {
@@ -250,13 +251,10 @@ impl Corpus {
 
     /// Ten lines a second.
     fn stamp(&self) -> String {
-        let seconds = self.lines / 10;
-        format!(
-            "2026-11-23 {:02}:{:02}:{:02} UTC",
-            9 + seconds / 3600 % 12,
-            seconds / 60 % 60,
-            seconds % 60
-        )
+        let seconds = i64::try_from(self.lines / 10).unwrap();
+        let time = datetime!(2026-11-23 09:00:00) + time::Duration::seconds(seconds);
+        let (hour, minute, second) = time.as_hms();
+        format!("{} {hour:02}:{minute:02}:{second:02} UTC", time.date())
     }
 }
 

@@ -34,14 +34,19 @@ fn text(files: &LogFiles) -> Result<String, Failure> {
     let progress = Progress::new(input::total_length(&files.paths()), false);
     let mut log = Lossy::default();
     for file in files.paths() {
-        input::read(&file, files.chunk_bytes, &progress, &mut |_, bytes| {
-            log.push(bytes);
-            if log.text.len() > MAX_JSON {
-                Err(Failure::LogTooLong(MAX_JSON))
-            } else {
-                Ok(())
-            }
-        })?;
+        input::read(
+            &file,
+            files.chunk_bytes,
+            &progress.watch(),
+            &mut |_, bytes| {
+                log.push(bytes);
+                if log.text.len() > MAX_JSON {
+                    Err(Failure::LogTooLong(MAX_JSON))
+                } else {
+                    Ok(())
+                }
+            },
+        )?;
         log.finish();
     }
     Ok(log.text)

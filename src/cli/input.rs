@@ -7,6 +7,7 @@
 mod json;
 mod lossy;
 mod tail;
+pub(super) mod texts;
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, IsTerminal, Read};
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use super::progress::Progress;
+use super::progress::Watch;
 use super::{Failure, LogFiles};
 pub(super) use lossy::Lossy;
 
@@ -63,7 +64,7 @@ pub(super) fn total_length(paths: &[PathBuf]) -> Option<u64> {
 pub(super) fn read(
     path: &Path,
     at_once: usize,
-    progress: &Progress,
+    watch: &Watch,
     take: &mut Take<'_>,
 ) -> Result<(), Failure> {
     let failed = |error: io::Error| {
@@ -74,7 +75,7 @@ pub(super) fn read(
         }
     };
     let opened = open(path).map_err(failed)?;
-    let (head, log) = with_head(progress.watch(opened)).map_err(failed)?;
+    let (head, log) = with_head(watch.over(opened)).map_err(failed)?;
     let result = if head.starts_with(&[0x1f, 0x8b]) {
         let inflated = MultiGzDecoder::new(log);
         with_head(inflated)

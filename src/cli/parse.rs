@@ -1,13 +1,12 @@
 //! `parse`: log lines as JSON objects.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use memchr::memchr_iter;
-use serde::{Serialize, Serializer};
-use time::format_description::well_known::Rfc3339;
+use serde::Serialize;
 use time::{OffsetDateTime, UtcOffset};
 
-use super::logs::{self, Piece};
+use super::logs::{self, Piece, Step};
 use super::progress::Progress;
 use super::{Failure, LogFiles, PrefixFlag, input};
 use crate::postgres::event::{ConnectionEvent, Encryption, Kind, Standing};
@@ -16,8 +15,8 @@ use crate::postgres::event::{ConnectionEvent, Encryption, Kind, Standing};
 #[derive(Serialize)]
 struct Object<'a> {
     event: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rfc_3339")]
-    time: Option<OffsetDateTime>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     backend_pid: Option<u32>,
     #[serde(skip_serializing_if = "is_unknown")]
@@ -58,11 +57,16 @@ struct Tls<'a> {
 pub(super) fn run(files: &LogFiles, prefix: &PrefixFlag) -> Result<(), Failure> {
     let prefix = prefix.given()?;
     let progress = Progress::new(input::total_length(&files.paths()), true);
-    let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
+    let mut out = io::stdout().lock();
+    let mut lines = Vec::new();
     let (mut suspicious, mut unparsed) = (0, 0);
-    logs::read(files, prefix.as_ref(), &progress, &mut |piece| {
-        unparsed += piece.reading.counts.unparsed;
-        suspicious += write_events(&mut out, &piece).map_err(Failure::Stdout)?;
+    logs::read(files, prefix.as_ref(), &progress, &mut |step| {
+        if let Step::Piece(piece) = step {
+            unparsed += piece.reading.counts.unparsed;
+            suspicious += write_events(&mut lines, &piece).map_err(Failure::Stdout)?;
+            out.write_all(&lines).map_err(Failure::Stdout)?;
+            lines.clear();
+        }
         Ok(())
     })?;
     out.flush().map_err(Failure::Stdout)?;
@@ -83,8 +87,9 @@ pub(super) fn tell(what: &str, lines: usize) {
 }
 
 /// Gives the number of suspicious lines, which are no events.
-fn write_events(mut out: impl Write, piece: &Piece<'_>) -> io::Result<usize> {
+fn write_events(out: &mut Vec<u8>, piece: &Piece<'_>) -> io::Result<usize> {
     let (mut line, mut counted, mut suspicious) = (piece.lines + 1, 0, 0);
+    let mut stamp = Stamp::default();
     let feeds = |from: usize, to: usize| {
         let between = piece.text.as_bytes().get(from..to);
         memchr_iter(b'\n', between.unwrap_or_default()).count()
@@ -98,8 +103,8 @@ fn write_events(mut out: impl Write, piece: &Piece<'_>) -> io::Result<usize> {
         }
         suspicious += usize::from(event.kind == Kind::Suspicious);
         if let Some(name) = name(event.kind) {
-            serde_json::to_writer(&mut out, &object(name, event, line))?;
-            out.write_all(b"\n")?;
+            serde_json::to_writer(&mut *out, &object(name, event, &mut stamp, line))?;
+            out.push(b'\n');
         }
     }
     Ok(suspicious)
@@ -117,7 +122,12 @@ fn name(kind: Kind) -> Option<&'static str> {
     }
 }
 
-fn object<'a>(name: &'static str, event: &'a ConnectionEvent<'a>, line: usize) -> Object<'a> {
+fn object<'a>(
+    name: &'static str,
+    event: &'a ConnectionEvent<'a>,
+    stamp: &'a mut Stamp,
+    line: usize,
+) -> Object<'a> {
     let tls = match &event.facts.encryption {
         Encryption::Tls(tls) | Encryption::TlsAsLogged(tls) => Some(Tls {
             protocol: &tls.protocol,
@@ -128,7 +138,7 @@ fn object<'a>(name: &'static str, event: &'a ConnectionEvent<'a>, line: usize) -
     };
     Object {
         event: name,
-        time: event.facts.time.map(|time| time.to_offset(UtcOffset::UTC)),
+        time: event.facts.time.map(|time| stamp.of(time)),
         backend_pid: event.facts.backend_pid,
         user: event.facts.user.as_deref(),
         database: event.facts.database.as_deref(),
@@ -151,8 +161,72 @@ fn is_unknown(text: &Option<&str>) -> bool {
     text.is_none_or(str::is_empty)
 }
 
-#[expect(clippy::ref_option, reason = "serde calls it so")]
-fn rfc_3339<S: Serializer>(time: &Option<OffsetDateTime>, out: S) -> Result<S::Ok, S::Error> {
-    let text = time.and_then(|time| time.format(&Rfc3339).ok());
-    text.serialize(out)
+/// A time as RFC 3339, in UTC. Most lines share theirs with the line before.
+#[derive(Default)]
+struct Stamp {
+    time: Option<OffsetDateTime>,
+    text: String,
+}
+
+impl Stamp {
+    fn of(&mut self, time: OffsetDateTime) -> &str {
+        if self.time != Some(time) {
+            self.time = Some(time);
+            self.text.clear();
+            self.write(time.to_offset(UtcOffset::UTC));
+        }
+        &self.text
+    }
+
+    fn write(&mut self, time: OffsetDateTime) {
+        let (date, (hour, minute, second)) = (time.date(), time.to_hms());
+        for (before, number, digits) in [
+            ("", date.year().unsigned_abs(), 4),
+            ("-", u8::from(date.month()).into(), 2),
+            ("-", date.day().into(), 2),
+            ("T", hour.into(), 2),
+            (":", minute.into(), 2),
+            (":", second.into(), 2),
+            (".", time.nanosecond(), 9),
+        ] {
+            self.text.push_str(before);
+            for place in (0..digits).rev() {
+                let digit = number / 10_u32.pow(place) % 10;
+                self.text.extend(char::from_digit(digit, 10));
+            }
+        }
+        let length = self.text.trim_end_matches('0').trim_end_matches('.').len();
+        self.text.truncate(length);
+        self.text.push('Z');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::format_description::well_known::Rfc3339;
+
+    use super::*;
+
+    #[test]
+    fn a_time_is_as_rfc_3339_has_it() {
+        let mut stamp = Stamp::default();
+        for text in [
+            "2026-11-23T09:37:53Z",
+            "2026-11-23T09:37:50Z",
+            "2000-01-01T00:00:00Z",
+            "2026-11-23T09:37:53.1Z",
+            "2026-11-23T09:37:53.012Z",
+            "2026-11-23T09:37:53.000001Z",
+            "2026-11-23T09:37:53+09:00",
+        ] {
+            let time = OffsetDateTime::parse(text, &Rfc3339).ok();
+            let expected =
+                time.and_then(|time| time.to_offset(UtcOffset::UTC).format(&Rfc3339).ok());
+            assert_eq!(
+                time.map(|time| stamp.of(time).to_owned()),
+                expected,
+                "{text}"
+            );
+        }
+    }
 }

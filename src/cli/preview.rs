@@ -7,8 +7,9 @@ use std::path::Path;
 use serde_json::Value;
 use terminal_size::terminal_size;
 
+use super::logs::{self, Step};
 use super::progress::Progress;
-use super::{Failure, LogFiles, LogFlags, MessageFlags, input, logs};
+use super::{Failure, LogFiles, LogFlags, MessageFlags, input};
 use crate::cloudwatch::LogBatch;
 use crate::config::Settings;
 use crate::entry::Place;
@@ -63,7 +64,13 @@ fn payloads(
     let progress = Progress::new(input::total_length(&files.paths()), false);
     let (mut window, mut memory) = (Window::default(), Memory::default());
     let mut logs = BTreeMap::<usize, OpenBatch<'_, 'static>>::new();
-    logs::read(files, prefix.as_ref(), &progress, &mut |piece| {
+    logs::read(files, prefix.as_ref(), &progress, &mut |step| {
+        let Step::Piece(piece) = step else {
+            for log in std::mem::take(&mut logs).into_values() {
+                window.close(log, &mut memory.past);
+            }
+            return Ok(());
+        };
         let log = logs.entry(piece.log).or_insert_with(|| {
             let batch = LogBatch {
                 log_group: log_group.to_owned(),
@@ -77,9 +84,6 @@ fn payloads(
         window.take_settled(log, &mut memory.past);
         Ok(())
     })?;
-    for log in logs.into_values() {
-        window.close(log, &mut memory.past);
-    }
     let messages = pipeline::compose(&mut window, settings, &memory);
     Ok(messages
         .into_iter()

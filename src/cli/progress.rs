@@ -1,15 +1,18 @@
 //! How far it is, for a person who waits.
 
-use std::cell::Cell;
 use std::io::{self, IsTerminal, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 /// A line on standard error while logs are read.
 pub(super) struct Progress {
     bar: ProgressBar,
-    lines: Cell<u64>,
+    lines: AtomicU64,
 }
+
+/// Counts the bytes that are read.
+pub(super) struct Watch(ProgressBar);
 
 impl Progress {
     /// Of `length` bytes. Nothing is shown where nobody looks, or where it would stand among
@@ -26,21 +29,20 @@ impl Progress {
         bar.set_message("0 lines/s");
         Self {
             bar,
-            lines: Cell::new(0),
+            lines: AtomicU64::new(0),
         }
     }
 
-    /// Counts the bytes that are read.
-    pub(super) fn watch(&self, log: impl Read) -> impl Read {
-        self.bar.wrap_read(log)
+    pub(super) fn watch(&self) -> Watch {
+        Watch(self.bar.clone())
     }
 
     /// Counts lines.
     pub(super) fn add_lines(&self, lines: usize) {
-        self.lines.set(self.lines.get() + lines as u64);
+        let lines = lines as u64 + self.lines.fetch_add(lines as u64, Ordering::Relaxed);
         if !self.bar.is_hidden() {
             let milliseconds = self.bar.elapsed().as_millis().max(1);
-            let a_second = u128::from(self.lines.get()) * 1000 / milliseconds;
+            let a_second = u128::from(lines) * 1000 / milliseconds;
             let a_second = HumanCount(u64::try_from(a_second).unwrap_or(u64::MAX));
             self.bar.set_message(format!("{a_second} lines/s"));
         }
@@ -50,6 +52,12 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+impl Watch {
+    pub(super) fn over(&self, log: impl Read) -> impl Read {
+        self.0.wrap_read(log)
     }
 }
 

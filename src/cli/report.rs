@@ -14,7 +14,7 @@ use std::path::Path;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::logs;
+use super::logs::{self, Piece, Step};
 use super::parse::tell;
 use super::progress::Progress;
 use super::{Failure, LogFiles, ReportFlags, input, settings};
@@ -44,6 +44,7 @@ struct Filter<'f> {
     since: Option<OffsetDateTime>,
     until: Option<OffsetDateTime>,
     rules: &'f Rules,
+    asks_for_refusals: bool,
     place: Place,
 }
 
@@ -55,6 +56,7 @@ pub(super) fn run(files: &LogFiles, flags: &ReportFlags) -> Result<(), Failure> 
         since: flags.since,
         until: flags.until,
         rules: &rules,
+        asks_for_refusals: rules.ask_for_refusals(),
         place: Place {
             cluster,
             ..Place::default()
@@ -88,33 +90,51 @@ fn read(files: &LogFiles, flags: &ReportFlags, filter: &Filter<'_>) -> Result<Re
         refusals: Refusals::default(),
     };
     let mut sessions: Vec<Sessions<'static>> = Vec::new();
-    logs::read(files, prefix.as_ref(), &progress, &mut |piece| {
-        report.unparsed += piece.reading.counts.unparsed;
+    logs::read(files, prefix.as_ref(), &progress, &mut |step| {
+        match step {
+            Step::Piece(piece) => report.take(piece, &mut sessions, filter),
+            Step::EndOfFile => {
+                for one in sessions.drain(..).flat_map(Sessions::take_all) {
+                    report.add(one, filter);
+                }
+            }
+        }
+        Ok(())
+    })?;
+    report.rows.sort();
+    Ok(report)
+}
+
+impl Report {
+    fn take(
+        &mut self,
+        piece: Piece<'_>,
+        sessions: &mut Vec<Sessions<'static>>,
+        filter: &Filter<'_>,
+    ) {
+        self.unparsed += piece.reading.counts.unparsed;
         if sessions.len() <= piece.log {
             sessions.resize_with(piece.log + 1, Sessions::default);
         }
         if let Some(sessions) = sessions.get_mut(piece.log) {
             piece.add_to(sessions);
             for one in sessions.take_settled() {
-                report.add(one, filter);
+                self.add(one, filter);
             }
         }
-        Ok(())
-    })?;
-    for one in sessions.into_iter().flat_map(Sessions::take_all) {
-        report.add(one, filter);
     }
-    report.rows.sort();
-    Ok(report)
-}
 
-impl Report {
     fn add(&mut self, connection: Connection<'static>, filter: &Filter<'_>) {
         if !filter.is_within(connection.facts.time) {
             return;
         }
+        let refusals_before = if filter.asks_for_refusals {
+            self.refusals.before(&connection, &filter.place, None)
+        } else {
+            0
+        };
         let findings = Findings {
-            refusals_before: self.refusals.before(&connection, &filter.place, None),
+            refusals_before,
             ..Findings::default()
         };
         if filter.rules.route(&connection, &filter.place, &findings) == Route::Ignore {

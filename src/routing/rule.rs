@@ -208,6 +208,10 @@ impl Rule {
         }
     }
 
+    pub(super) fn asks_for_refusals(&self) -> bool {
+        self.when.refusals_before.is_some()
+    }
+
     pub(super) fn route(&self) -> Route<'_> {
         match &self.then {
             Then::Ignore => Route::Ignore,
