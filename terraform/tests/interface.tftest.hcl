@@ -48,8 +48,9 @@ run "only_what_must_be_given" {
       WriteOwnLog      = ["arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/aurora-connection-audit:*"]
       ReadSlackWebhook = [aws_secretsmanager_secret.slack_webhook[0].arn]
       RetryFailures    = [aws_sqs_queue.retry.arn]
+      KeepFailures     = [aws_sqs_queue.failures.arn]
     }
-    error_message = "The role may write its log, read its secret and use its retry queue, and nothing else."
+    error_message = "The role may write its log, read its secret and use its two queues, and nothing else."
   }
 
   assert {
@@ -196,6 +197,7 @@ run "everything_given" {
       WriteOwnLog         = ["arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/aurora-connection-audit:*"]
       ReadSlackWebhook    = [var.slack_webhook_secret.arn]
       RetryFailures       = [aws_sqs_queue.retry.arn]
+      KeepFailures        = [aws_sqs_queue.failures.arn]
       UseOwnKey           = [var.kms_key_arn]
       DecryptSlackWebhook = [var.slack_webhook_secret.kms_key_arn]
     }

@@ -51,12 +51,12 @@ run "by_default" {
   assert {
     condition = { for statement in jsondecode(aws_iam_role_policy.function.policy).Statement : statement.Sid => {
       actions = statement.Action, on = statement.Resource
-      } if contains(["ReadStream", "TellOfExpiredRecords"], statement.Sid) } == {
+      } if contains(["ReadStream", "KeepFailures"], statement.Sid) } == {
       ReadStream = {
         actions = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
         on      = [aws_kinesis_stream.this[0].arn]
       }
-      TellOfExpiredRecords = { actions = ["sqs:SendMessage"], on = [aws_sqs_queue.failures.arn] }
+      KeepFailures = { actions = ["sqs:SendMessage"], on = [aws_sqs_queue.failures.arn] }
     }
     error_message = "The function may read its stream, and nothing more of Kinesis."
   }

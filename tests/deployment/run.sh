@@ -9,10 +9,10 @@
 # SCRATCH     where it writes: run/, made anew each time, and venv/, which is kept
 # TESTS       which of tests/deployment/test_*.py, as in "fleet windows"
 #
-# Needs: Terraform >= 1.11, Python 3 with venv, git, zip. Takes a quarter of an hour.
+# Needs: Terraform >= 1.11, Python 3 with venv, git, zip. Takes twenty minutes.
 set -euo pipefail
 
-: "${TESTS:=filter_pattern event_source_mapping sitting registry deployment fleet windows history}"
+: "${TESTS:=filter_pattern event_source_mapping sitting registry deployment upgrade fleet windows history}"
 
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
