@@ -59,11 +59,13 @@ terraform:
     eval "$(tests/deployment/terraform-mirror.sh "$PWD/target/ci")"
     terraform fmt -check -diff -recursive terraform
     terraform fmt -check -diff -recursive examples
-    for folder in terraform terraform/modules/*/ examples/*/; do
-      terraform -chdir="$folder" init -backend=false -input=false -no-color >/dev/null
-      terraform -chdir="$folder" validate -no-color
-    done
-    terraform -chdir=terraform test -no-color
+    validate() { terraform -chdir="$1" init -backend=false -input=false -no-color >/dev/null && terraform -chdir="$1" validate -no-color; }
+    unit_test() { terraform -chdir=terraform test -no-color -filter="$1"; }
+    in_one_piece() { local said status=0; said=$("$@" 2>&1) || status=$?; printf '%s: %s\n' "$2" "$said"; return "$status"; }
+    export -f validate unit_test in_one_piece
+    # Two at a time: most of it waits for the provider to start.
+    printf '%s\n' terraform terraform/modules/*/ examples/*/ | xargs -P 2 -I{} bash -c 'in_one_piece validate {}'
+    (cd terraform && ls -S tests/*.tftest.hcl) | xargs -P 2 -I{} bash -c 'in_one_piece unit_test {}'
     python3 tests/deployment/readme_tables.py
 
 # the same against the schemas of other AWS providers, oldest and newest; needs Python 3 with venv

@@ -69,6 +69,11 @@ output "stream_writer_role_arn" {
   depends_on = [aws_iam_role_policy.stream_writer]
 }
 
+output "history_table_name" {
+  description = "With `history`: name of the DynamoDB table, for `aurora-connection-audit learn`. Else `null`"
+  value       = one(aws_dynamodb_table.history[*].name)
+}
+
 output "lambda_zip_sha256" {
   description = "SHA-256 of the function's zip, as `sha256sum` prints it; `null` for a zip from S3"
   value       = var.lambda_zip_s3 == null ? try(filesha256(local.lambda_zip), null) : null

@@ -51,7 +51,7 @@ fn the_log_is_the_one_in_the_picture() {
 fn rules_are_valid() {
     for (name, text) in READMES {
         let examples = blocks(text, "json");
-        assert_eq!(examples.len(), 2, "{name}");
+        assert_eq!(examples.len(), 3, "{name}");
         for example in examples {
             let rules = Rules::from_json(example);
             assert!(rules.is_ok(), "{name}: {:?}\n{example}", rules.unwrap_err());

@@ -15,6 +15,7 @@ resource "aws_rds_cluster_parameter_group" "audited" {
     value = "1"
   }
 
+  # Told if notification.notify_on has "disconnected".
   parameter {
     name  = "log_disconnections"
     value = "1"

@@ -19,7 +19,6 @@ module "connection_audit" {
   notification = {
     language  = "en"
     time_zone = "UTC"
-    notify_on = ["authorized", "rejected", "disconnected"]
 
     # What is new at once, known logins never, refusals to a channel of their own. DBAs are told each time.
     rules = [

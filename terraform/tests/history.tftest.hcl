@@ -27,10 +27,10 @@ run "by_default" {
 
   assert {
     condition = { for variable, value in aws_lambda_function.this.environment[0].variables : variable => value if startswith(variable, "HISTORY_") } == {
-      HISTORY_TABLE = aws_dynamodb_table.history[0].name
+      HISTORY_TABLE = output.history_table_name
       HISTORY_DAYS  = "30"
-    }
-    error_message = "The function must know its table."
+    } && output.history_table_name == "aurora-connection-audit-history"
+    error_message = "The function, and whoever learns from a log, must know the table."
   }
 
   assert {

@@ -57,7 +57,7 @@ run "only_what_must_be_given" {
     condition = (
       length(aws_kinesis_stream.this) == 0 && length(aws_cloudwatch_log_destination.this) == 0
       && length(aws_dynamodb_table.history) == 0 && length(aws_scheduler_schedule.access_summary) == 0
-      && output.destination_arn == null && output.stream_arn == null && output.stream_writer_role_arn == null
+      && output.history_table_name == null && output.destination_arn == null && output.stream_arn == null && output.stream_writer_role_arn == null
     )
     error_message = "What is not asked for must not be made."
   }

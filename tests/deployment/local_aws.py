@@ -14,7 +14,9 @@ REGION = "us-east-1"
 
 
 class LocalAws:
-    def __init__(self, port, log):
+    def __init__(self, log):
+        """`log` is the file that the server writes to."""
+        port, self.log = free_port(), log
         self.url = f"http://127.0.0.1:{port}"
         # Environment alone points Terraform's AWS provider, boto3 and the function at it.
         self.environment = {
@@ -28,14 +30,15 @@ class LocalAws:
         }
         os.environ.update(self.environment)
         server = Path(__file__).parent / "moto_server.py"
-        self.process = subprocess.Popen([sys.executable, server, "-p", str(port)], stdout=log, stderr=log)
+        with open(log, "w") as output:
+            self.process = subprocess.Popen([sys.executable, server, "-p", str(port)], stdout=output, stderr=output)
         self.wait_until_ready()
 
     def wait_until_ready(self):
         end = time.monotonic() + 60
         while time.monotonic() < end:
             if self.process.poll() is not None:
-                sys.exit("moto's server stopped; its log is moto.log in the scratch folder")
+                sys.exit(f"moto's server stopped; its log is {self.log}")
             try:
                 return urllib.request.urlopen(f"{self.url}/moto-api/data.json").read()
             except OSError:

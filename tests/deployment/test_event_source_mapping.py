@@ -7,7 +7,7 @@ from pathlib import Path
 
 from checks import check, conclude
 from event_source_mapping import PAYLOAD_BYTES, QueueMapping, StreamMapping, invoke_asynchronously
-from local_aws import LocalAws, free_port
+from local_aws import LocalAws
 
 MAPPING = {
     "EventSourceArn": "arn:aws:kinesis:us-east-1:123456789012:stream/played",
@@ -21,8 +21,7 @@ ALL_TOLD = "response", '{"batchItemFailures":[]}'
 
 
 def main():
-    with open(Path(os.environ["SCRATCH"]) / "moto.log", "a") as log:
-        aws = LocalAws(free_port(), log)
+    aws = LocalAws(Path(os.environ["SCRATCH"]) / "moto-event_source_mapping.log")
     try:
         stream(aws)
         queue(aws)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from checks import check, conclude
 from cloudwatch import deliver, log_events, LOGS
-from local_aws import LocalAws, deploy_role, free_port
+from local_aws import LocalAws, deploy_role
 from stacks import FUNCTION, LOG_GROUP, apply, destroy, difference, empty_plan
 from terraform import stage, terraform
 
@@ -23,8 +23,7 @@ def main():
     stacks = stage(scratch / "fleet")
     (stacks / "result").mkdir()
     shutil.copy(os.environ["LAMBDA_ZIP"], stacks / "result/lambda.zip")
-    with open(scratch / "moto.log", "a") as log:
-        aws = LocalAws(free_port(), log)
+    aws = LocalAws(scratch / "moto-fleet.log")
     try:
         accounts = {AUDIT: aws.client, STAGING: aws.of_account(STAGING)}
         aws.client("logs").create_log_group(logGroupName=LOG_GROUP)  # which RDS has made

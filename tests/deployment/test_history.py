@@ -9,7 +9,7 @@ from pathlib import Path
 
 from checks import check, conclude
 from cloudwatch import payload
-from local_aws import LocalAws, free_port
+from local_aws import LocalAws
 from local_services import Function, Slack
 from log_lines import logins, wrong_passwords
 from stacks import FUNCTION, LOG_GROUP, TOKEN, apply, destroy, empty_plan, webhook
@@ -50,8 +50,7 @@ def main():
     (stacks / "result").mkdir()
     shutil.copy(os.environ["LAMBDA_ZIP"], stacks / "result/lambda.zip")
     server_log = scratch / "moto-history.log"
-    with open(server_log, "w") as log:
-        aws = LocalAws(free_port(), log)
+    aws = LocalAws(server_log)
     try:
         aws.client("logs").create_log_group(logGroupName=LOG_GROUP)  # which RDS has made
         stack = stacks / "examples/history"

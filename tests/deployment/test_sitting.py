@@ -14,7 +14,7 @@ from pathlib import Path
 
 import boto3
 from checks import check, conclude
-from local_aws import LocalAws, free_port
+from local_aws import LocalAws
 from local_services import Files, Function, Handler, Server, Slack, unpacked_bootstrap
 from stacks import FUNCTION, LOG_GROUP, TOKEN, sha256_base64, webhook
 from terraform import REPOSITORY
@@ -28,8 +28,7 @@ def main():
     stack.mkdir()
     url = released(release, lambda_zip)
     (stack / "main.tf").write_text(main_tf(url))
-    with open(scratch / "moto.log", "a") as log:
-        aws = LocalAws(free_port(), log)
+    aws = LocalAws(scratch / "moto-sitting.log")
     try:
         aws.client("logs").create_log_group(logGroupName=LOG_GROUP)  # which RDS has made
         services = LambdaAndSqs(aws, lambda_zip, scratch)

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 from checks import check, conclude
-from local_aws import LocalAws, free_port
+from local_aws import LocalAws
 from stacks import FUNCTION, LOG_GROUP, apply, destroy, empty_plan
 from terraform import REPOSITORY, stage, terraform
 
@@ -43,8 +43,7 @@ def main():
     shutil.copytree(REPOSITORY / "tests/deployment/release_0_1", stacks / "release_0_1")
     stack = stacks / "examples/upgraded"
     stack.mkdir()
-    with open(scratch / "moto.log", "a") as log:
-        aws = LocalAws(free_port(), log)
+    aws = LocalAws(scratch / "moto-upgrade.log")
     try:
         for log_group in LOG_GROUPS:
             aws.client("logs").create_log_group(logGroupName=log_group)

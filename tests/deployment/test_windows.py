@@ -10,7 +10,7 @@ from pathlib import Path
 from checks import check, conclude
 from cloudwatch import CONTROL_MESSAGE, batch, control_message, deliver, payload
 from event_source_mapping import QueueMapping, StreamMapping, invoke_asynchronously
-from local_aws import LocalAws, free_port
+from local_aws import LocalAws
 from local_services import Function, Handler, Server, Slack
 from log_lines import logins
 from stacks import FUNCTION, LOG_GROUP, TOKEN, apply, destroy, webhook
@@ -23,8 +23,7 @@ def main():
     stacks = stage(scratch / "windows")
     (stacks / "result").mkdir()
     shutil.copy(os.environ["LAMBDA_ZIP"], stacks / "result/lambda.zip")
-    with open(scratch / "moto.log", "a") as log:
-        aws = LocalAws(free_port(), log)
+    aws = LocalAws(scratch / "moto-windows.log")
     try:
         accounts = {AUDIT: aws.client, STAGING: aws.of_account(STAGING)}
         aws.client("logs").create_log_group(logGroupName=LOG_GROUP)  # which RDS has made
