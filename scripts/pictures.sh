@@ -1,5 +1,6 @@
 #!/bin/sh
-# Takes the pictures in docs/images: real log lines, drawn by `preview --html`, seen by Chromium.
+# Takes the pictures in docs/images: real log lines, drawn by `preview --html`, and a made-up week, by
+# `report --html`, seen by Chromium.
 #
 # Needs cargo, and these Debian packages: chromium imagemagick pngquant
 # fonts-lato fonts-noto-cjk fonts-noto-color-emoji fonts-noto-mono
@@ -26,17 +27,17 @@ trap 'rm -rf "$work"' EXIT
 
 # --no-sandbox: Chromium has no sandbox as root in a container, and the page is our own.
 # The window is higher than any message; what is empty is trimmed.
-# take PICTURE: of $work/page.html
+# take PICTURE WINDOW COLOURS: of $work/page.html
 take() {
     chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$work/profile" \
-        --force-device-scale-factor=1.5 --window-size=680,1600 \
+        --force-device-scale-factor=1.5 --window-size="$2" \
         --screenshot="$work/page.png" "file://$work/page.html" >"$work/chromium.log" 2>&1 || {
         cat "$work/chromium.log" >&2
         exit 1
     }
     convert "$work/page.png" -trim -bordercolor white -border 24 +repage -strip "$work/trimmed.png"
     # No dithering: text stays sharp, and the file small.
-    pngquant --nofs --force --speed 1 --strip --output "$1" 24 "$work/trimmed.png"
+    pngquant --nofs --force --speed 1 --strip --output "$1" "$3" "$work/trimmed.png"
 }
 
 mkdir -p docs/images
@@ -46,7 +47,10 @@ for language in ja en; do
         "$cli" preview "tests/fixtures/pictures/$name.log" --html "$work/page.html" \
             --language "$language" --region ap-northeast-1 --log-stream writer-1.0 \
             --log-group /aws/rds/cluster/aurora-postgresql-cluster/postgresql
-        take "$picture"
+        take "$picture" 680,1600 24
         echo "$picture: $(wc -c <"$picture") bytes"
     done
 done
+
+"$cli" report tests/fixtures/pictures/week.log.gz --cluster prod-orders --html "$work/page.html"
+take docs/images/report.png 1160,1030 48

@@ -12,6 +12,7 @@ Examples:
   aurora-connection-audit demo
   aurora-connection-audit preview postgresql.log
   aurora-connection-audit report --html who.html postgresql.log.*.gz
+  aws logs tail /aws/rds/cluster/orders/postgresql --since 1h | aurora-connection-audit report
 
 A log may be of any length, plain or gzip, or what AWS's command line writes (aws logs
 filter-log-events, aws logs tail, aws rds download-db-log-file-portion). --log-line-prefix is found
@@ -32,8 +33,8 @@ Examples:
   aurora-connection-audit preview --notify-on rejected --html refused.html postgresql.log
   aurora-connection-audit preview --rules '[{\"when\":{\"tls\":true},\"then\":\"ignore\"}]' postgresql.log
 
-A log of more than a megabyte is told in several messages, as the function tells it. With --json each
-line is the body of a request that an incoming webhook takes.";
+However long the log is, it is told in one message for each channel: what does not fit is counted.
+With --json each line is the body of a request that an incoming webhook takes.";
 
 pub(super) const PARSE: &str = "\
 Examples:
@@ -44,7 +45,8 @@ Examples:
 
 Keys: event (received, authenticated, authorized, rejected, disconnected), time (RFC 3339, UTC),
 backend_pid, user, database, host, port, application_name, replication, tls {protocol, cipher, bits},
-auth_method, identity, session_seconds, reason, sql_state, line. What is not known is absent. Lines are counted in each file, or in each log stream.";
+auth_method, identity, session_seconds, reason, sql_state, line. What is not known is absent. Lines
+are counted in each file, or in each log stream.";
 
 pub(super) const REPORT: &str = "\
 Examples:
