@@ -46,6 +46,15 @@ pub struct Place {
     pub log_stream: String,
 }
 
+/// What a message says of a place besides its cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shown {
+    /// The account: there are several.
+    pub account: bool,
+    /// The region: there are several, or several accounts.
+    pub region: bool,
+}
+
 impl Place {
     /// Where a batch comes from. A log group of a central account tells account and region itself.
     #[must_use]
@@ -65,6 +74,19 @@ impl Place {
             log_group: batch.log_group.clone(),
             log_stream: batch.log_stream.clone(),
         }
+    }
+
+    /// The account as a message shows it: by its name, or else by its id.
+    #[must_use]
+    pub fn shown_account(&self) -> Option<&str> {
+        self.account_name.as_deref().or(self.account.as_deref())
+    }
+
+    /// What tells this cluster from all others.
+    #[must_use]
+    pub fn whole_cluster(&self) -> (Option<&str>, Option<&str>, &str) {
+        let (account, region) = (self.account.as_deref(), self.region.as_deref());
+        (account, region, &self.cluster)
     }
 
     /// What tells this log from all others.

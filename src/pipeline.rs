@@ -18,7 +18,7 @@ use crate::history::{Answers, Until, day};
 use crate::memory::Memory;
 use crate::sessions::Outcome;
 use crate::slack::message::{self, Batch, Notice, Told};
-use crate::slack::{Slack, SlackError};
+use crate::slack::{Limit, Slack, SlackError, Throttled};
 use crate::source::{Invocation, Record};
 use crate::summary::Summary;
 use crate::window::{self, Window};
@@ -48,13 +48,18 @@ pub struct Message {
 }
 
 /// So long does an invocation by CloudWatch Logs try to post. Each batch is an invocation: if all
-/// waited for a throttled Slack, they would cost money and be told no sooner. What failed goes to
+/// waited for an absent Slack, they would cost money and be told no sooner. What failed goes to
 /// the retry queue, and from there in one message.
-const PATIENCE: Duration = Duration::from_secs(10);
+const LONGEST_DIRECT: Duration = Duration::from_secs(10);
 
 /// A longer payload has no room in a message of the queue, which has 1 MiB for all that Lambda keeps
 /// of an invocation: it is tried as long as the invocation lasts.
 const MOST_QUEUED: usize = 1_000_000;
+
+/// Two consumers share the queue, each with a window of a minute, in which Slack takes 60 posts.
+const A_WINDOWS_WORTH: usize = 30;
+
+const TOO_MANY: &str = "Slack has throttled a window's worth of posts, and these batches had to wait for it; if it was not away, stream mode tells them sooner";
 
 /// One invocation; its answer.
 ///
@@ -75,6 +80,10 @@ pub async fn handle(
             Ok(failures(&records, first))
         }
         Invocation::Queue(records) => {
+            if records.len() >= A_WINDOWS_WORTH {
+                let batches = records.len();
+                tracing::warn!(batches, "{TOO_MANY}");
+            }
             let (unread, failed) = many(app, memory, &records, deadline).await;
             let unread = unread.map_or(records.len(), |first| first)..records.len();
             Ok(failures(&records, failed.into_iter().chain(unread)))
@@ -91,9 +100,12 @@ async fn direct(
     deadline: Instant,
 ) -> Result<Value, Error> {
     let batch = cloudwatch::decode(&data)?;
-    let deadline = match data.len() {
-        ..MOST_QUEUED => deadline.min(Instant::now() + PATIENCE),
-        _ => deadline,
+    let limit = match data.len() {
+        ..MOST_QUEUED => Limit {
+            deadline: deadline.min(Instant::now() + LONGEST_DIRECT),
+            throttled: Throttled::FailsSoon,
+        },
+        _ => to_the_end(deadline),
     };
     drop(data);
     let mut window = Window::default();
@@ -104,7 +116,7 @@ async fn direct(
     } else {
         tracing::info!("control message");
     }
-    let told = tell(app, memory, window, turn, deadline).await;
+    let told = tell(app, memory, window, turn, limit).await;
     match told.failed.into_iter().next() {
         Some((_, error)) => Err(error.into()),
         None => Ok(serde_json::to_value(&told.summary).unwrap_or_default()),
@@ -130,9 +142,17 @@ async fn many(
     }
     let window = window::read(Window::default(), records, &app.settings, memory);
     let rest = window.rest;
-    let told = tell(app, memory, window, turn, deadline).await;
+    let told = tell(app, memory, window, turn, to_the_end(deadline)).await;
     let untold = told.failed.into_iter().flat_map(|(records, _)| records);
     (rest, untold.collect())
+}
+
+fn to_the_end(deadline: Instant) -> Limit {
+    let throttled = Throttled::Waits;
+    Limit {
+        deadline,
+        throttled,
+    }
 }
 
 /// What became of a window.
@@ -148,13 +168,13 @@ async fn tell(
     memory: &mut Memory,
     mut window: Window,
     mut turn: Turn,
-    deadline: Instant,
+    limit: Limit,
 ) -> Outcomes {
     let answers = look_up(app, memory, &window, &mut turn).await;
     window.settle(&app.settings, &mut memory.past.known, &answers);
     let messages = compose(&mut window, &app.settings, memory);
     let mut summary = Summary::of_all(&window.clusters);
-    let failed = post(app, memory, messages, deadline, &mut summary).await;
+    let failed = post(app, memory, messages, limit, &mut summary).await;
     teach(app, memory, &window, (&answers, &failed), &mut turn).await;
     if let Some(error) = turn.error {
         let consequence = "what is new is not known; everything is told";
@@ -302,6 +322,7 @@ pub fn compose(window: &mut Window, settings: &Settings, memory: &Memory) -> Vec
             told: &content.told,
             left_out: &content.left_out,
             notices: &content.notices,
+            shown: memory.seen.shown(),
             style: settings.style.clone(),
         }),
         keys: content.keys,
@@ -328,17 +349,20 @@ async fn post(
     app: &App,
     memory: &mut Memory,
     messages: Vec<Message>,
-    deadline: Instant,
+    limit: Limit,
     summary: &mut Summary,
 ) -> Vec<(BTreeSet<usize>, SlackError)> {
     let mut failed = Vec::new();
     let number = messages.len();
     for (message, left) in messages.into_iter().zip((1..=number).rev()) {
         let now = Instant::now();
-        let share = deadline.saturating_duration_since(now) / u32::try_from(left).unwrap_or(1);
-        let posted = app
-            .slack
-            .post(&message.channel, &message.payload, now + share);
+        let share =
+            limit.deadline.saturating_duration_since(now) / u32::try_from(left).unwrap_or(1);
+        let limit = Limit {
+            deadline: now + share,
+            ..limit
+        };
+        let posted = app.slack.post(&message.channel, &message.payload, limit);
         match posted.await {
             Ok(()) => {
                 summary.posted += 1;
@@ -361,8 +385,9 @@ async fn test(app: &App, deadline: Instant) -> Result<Value, Error> {
     let payload = message::test(&app.settings.style);
     let mut answers = serde_json::Map::new();
     let mut has_failed = false;
+    let limit = to_the_end(deadline);
     for (number, channel) in (1..).zip(app.slack.channels()) {
-        let answer = match app.slack.post(&channel, &payload, deadline).await {
+        let answer = match app.slack.post(&channel, &payload, limit).await {
             Ok(()) => "ok",
             Err(error) => {
                 has_failed = true;

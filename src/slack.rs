@@ -5,7 +5,7 @@
 //! | answer | meaning |
 //! |---|---|
 //! | 200 `ok` | posted; nothing else is success |
-//! | 429 | again after `Retry-After`, at a moment of chance; failed at once where that is too long |
+//! | 429 | again after `Retry-After`, at a moment of chance; failed at once where that is too long (see [`patience`]) |
 //! | 408, 5xx, no answer | again after a while |
 //! | 403, 404, 410 | the webhook is gone: the secret is read once more, and a new URL is tried |
 //! | any other | failed |
@@ -15,6 +15,7 @@
 pub mod console;
 pub mod message;
 pub mod mrkdwn;
+pub mod patience;
 pub mod text;
 pub mod time_zone;
 pub mod webhooks;
@@ -28,6 +29,7 @@ use isahc::{HttpClient, Request};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
+use self::patience::Patience;
 use self::webhooks::{WebhookError, Webhooks};
 use crate::aws::secrets_manager::SecretSource;
 use crate::http::{self, Answer, Attempt, SendError};
@@ -43,12 +45,31 @@ pub struct Slack {
     webhooks: RefCell<Webhooks>,
     /// When a webhook may be posted to again, by its name in the secret.
     ready: RefCell<HashMap<String, Instant>>,
+    patience: RefCell<Patience>,
+}
+
+/// How long a post may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    /// Then it has failed.
+    pub deadline: Instant,
+    /// What becomes of it while Slack takes no more posts.
+    pub throttled: Throttled,
+}
+
+/// What a post does while Slack takes no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Throttled {
+    /// It waits until the deadline.
+    Waits,
+    /// It waits as long as the process has [`patience`], and then fails.
+    FailsSoon,
 }
 
 /// Why a message is not in Slack.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SlackError {
-    /// 429 for as long as the invocation could wait.
+    /// 429, or one so short a while ago that another would follow, for as long as the invocation could wait.
     #[error("Slack asks to wait longer than this invocation can")]
     RateLimited,
     /// 408 or 5xx for as long as the invocation could wait.
@@ -152,6 +173,7 @@ impl Slack {
             source,
             webhooks: RefCell::new(webhooks),
             ready,
+            patience: RefCell::new(Patience::new(Instant::now())),
         })
     }
 
@@ -171,21 +193,21 @@ impl Slack {
     /// Posts a message, once a second at most for each webhook.
     ///
     /// # Errors
-    /// When Slack does not say `ok` before the deadline.
+    /// When Slack does not say `ok` within the limit.
     pub async fn post(
         &self,
         channel: &str,
         payload: &serde_json::Value,
-        deadline: Instant,
+        limit: Limit,
     ) -> Result<(), SlackError> {
         let payload = payload.to_string().into_bytes();
         let webhook = self.webhook(channel);
-        match self.post_to(&webhook, &payload, deadline).await {
+        match self.post_to(&webhook, &payload, limit).await {
             Err(error) if error.webhook_is_gone() => {
-                let Some(rotated) = self.rotated(channel, &webhook, deadline).await else {
+                let Some(rotated) = self.rotated(channel, &webhook, limit.deadline).await else {
                     return Err(error);
                 };
-                self.post_to(&rotated, &payload, deadline).await
+                self.post_to(&rotated, &payload, limit).await
             }
             result => result,
         }
@@ -217,15 +239,16 @@ impl Slack {
         &self,
         webhook: &Webhook,
         payload: &[u8],
-        deadline: Instant,
+        limit: Limit,
     ) -> Result<(), SlackError> {
+        let deadline = limit.deadline;
         http::retry(deadline, async || {
-            let ready = self.ready.borrow().get(&webhook.name).copied();
-            if let Some(ready) = ready {
-                if ready >= deadline {
+            if let Some(wait) = self.wait_for(webhook) {
+                if wait >= self.left(limit) {
                     return Attempt::Failed(SlackError::RateLimited);
                 }
-                tokio::time::sleep_until(ready).await;
+                self.take(wait, limit);
+                tokio::time::sleep(wait).await;
             }
             self.pause(webhook, BETWEEN_POSTS);
             let request =
@@ -234,7 +257,11 @@ impl Slack {
                 Ok(answer) if answer.status == 429 => {
                     let asked = answer.retry_after.unwrap_or_default().max(BETWEEN_POSTS);
                     self.pause(webhook, asked);
-                    throttled(asked, deadline.saturating_duration_since(Instant::now()))
+                    let Some(wait) = spread(asked, self.left(limit)) else {
+                        return Attempt::Failed(SlackError::RateLimited);
+                    };
+                    self.take(wait, limit);
+                    Attempt::Again(SlackError::RateLimited, Some(wait))
                 }
                 Ok(answer) => read_answer(&answer),
                 Err(error) if error.is_transient() => {
@@ -251,6 +278,28 @@ impl Slack {
             .borrow_mut()
             .insert(webhook.name.clone(), Instant::now() + wait);
     }
+
+    /// Until the webhook may be posted to again.
+    fn wait_for(&self, webhook: &Webhook) -> Option<Duration> {
+        let ready = *self.ready.borrow().get(&webhook.name)?;
+        ready.checked_duration_since(Instant::now())
+    }
+
+    /// So long may a post still wait for Slack to take it.
+    fn left(&self, limit: Limit) -> Duration {
+        let now = Instant::now();
+        let left = limit.deadline.saturating_duration_since(now);
+        match limit.throttled {
+            Throttled::Waits => left,
+            Throttled::FailsSoon => left.min(self.patience.borrow().left(now)),
+        }
+    }
+
+    fn take(&self, wait: Duration, limit: Limit) {
+        if limit.throttled == Throttled::FailsSoon {
+            self.patience.borrow_mut().take(wait, Instant::now());
+        }
+    }
 }
 
 struct Webhook {
@@ -258,15 +307,12 @@ struct Webhook {
     url: SecretString,
 }
 
-/// After 429: fail at once where Slack asks for more time than there is. Else come back at a moment
-/// of chance in the first half of the time that is then left, so that functions which were throttled
-/// together, as after a midnight job, do not return together.
-fn throttled<T>(asked: Duration, left: Duration) -> Attempt<T, SlackError> {
-    let Some(room) = left.checked_sub(asked) else {
-        return Attempt::Failed(SlackError::RateLimited);
-    };
-    let wait = http::random_between(asked, asked + room / 2);
-    Attempt::Again(SlackError::RateLimited, Some(wait))
+/// The wait after 429; none where Slack asks for more time than is left. It ends at a moment of chance
+/// in the first quarter of what is left after `Retry-After`, so that functions which were throttled
+/// together, as after a midnight job, do not return together, and each has some more attempts.
+fn spread(asked: Duration, left: Duration) -> Option<Duration> {
+    let room = left.checked_sub(asked)?;
+    Some(http::random_between(asked, asked + room / 4))
 }
 
 fn read_answer(answer: &Answer) -> Attempt<(), SlackError> {
@@ -293,11 +339,9 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn too_long_a_wait_fails_at_once() {
+    fn too_long_a_wait_is_none() {
         for (asked, left) in [(300, 30), (31, 30), (1, 0)] {
-            let attempt = throttled::<()>(SECOND * asked, SECOND * left);
-            let expected = SlackError::RateLimited;
-            assert!(matches!(attempt, Attempt::Failed(error) if error == expected));
+            assert_eq!(spread(SECOND * asked, SECOND * left), None);
         }
     }
 
@@ -305,11 +349,9 @@ mod tests {
     fn waits_are_spread_over_the_time_that_is_left() {
         let mut in_quarters = [0; 4];
         for _ in 0..400 {
-            let Attempt::Again(_, Some(wait)) = throttled::<()>(2 * SECOND, 42 * SECOND) else {
-                panic!("no wait");
-            };
-            assert!((2 * SECOND..=22 * SECOND).contains(&wait), "{wait:?}");
-            let quarter = (wait.as_secs() - 2) / 5;
+            let wait = spread(2 * SECOND, 42 * SECOND).unwrap();
+            assert!((2 * SECOND..=12 * SECOND).contains(&wait), "{wait:?}");
+            let quarter = (wait - 2 * SECOND).as_millis() / 2500;
             in_quarters[usize::try_from(quarter).unwrap().min(3)] += 1;
         }
         assert!(

@@ -152,8 +152,12 @@ impl Window {
     ) {
         let mut open = OpenBatch::new(record, batch, settings);
         let Memory {
-            announced, past, ..
+            announced,
+            past,
+            seen,
+            ..
         } = memory;
+        seen.add(&open.source.place);
         let mut evidence = announced.text_of(&open.source.place.log());
         for (start, piece) in pieces(batch, settings.log_events_filtered) {
             let mut at = 0;

@@ -10,11 +10,12 @@
 
 mod support;
 
-use std::time::Duration;
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
 
 use aurora_connection_audit::cli::local::{Local, Reply, WEBHOOK};
 use serde_json::json;
-use support::{Function, LIMIT, error_type, login, payload, text, webhook, wrong_password};
+use support::{Function, LIMIT, error_type, login, payload, queue, text, webhook, wrong_password};
 
 /// With these answers of Slack, a login is posted once.
 #[track_caller]
@@ -39,24 +40,70 @@ fn assert_not_posted(replies: Vec<Reply>, limit: Duration, name: &str) -> Functi
 
 #[test]
 fn slack_asks_to_wait() {
-    let wait = Reply::Answer(
-        429,
-        "retry-after: 3\r\n".to_owned(),
-        "rate_limited".to_owned(),
-    );
-    let function = assert_posted([wait]);
+    let function = assert_posted([asks_to_wait(429, "1", "rate_limited")]);
     let posts = function.local.posts();
     let waited = posts[1].at - posts[0].at;
-    assert!(waited >= Duration::from_secs(3), "waited {waited:?}");
+    assert!(waited >= Duration::from_secs(1), "waited {waited:?}");
+}
+
+#[test]
+fn a_window_waits_for_longer_than_a_batch_does() {
+    let wait = asks_to_wait(429, "4", "rate_limited");
+    let function = Function::start(|local| local.script_slack(WEBHOOK, [wait]));
+    let event = payload(&login("alice", 1));
+    let start = Instant::now();
+    let outcome = function.invoke(&event);
+    assert_eq!(error_type(&outcome), "Slack.RateLimited");
+    assert!(start.elapsed() < Duration::from_secs(3));
+    assert!(function.log_with("throttled=1").contains("throttled=1"));
+    let outcome = function.invoke(&queue(&[event]));
+    assert_eq!(outcome.body, json!({ "batchItemFailures": [] }));
+    let posts = function.local.posts();
+    assert_eq!(posts.len(), 2);
+    assert!(posts[1].at - posts[0].at >= Duration::from_secs(4));
+}
+
+/// Its record would not fit into a message of the queue.
+#[test]
+fn a_payload_that_the_queue_may_not_take_is_tried_to_the_end() {
+    let wait = asks_to_wait(429, "4", "rate_limited");
+    let function = Function::start(|local| local.script_slack(WEBHOOK, [wait]));
+    // Nothing that could be compressed.
+    let noise: String = std::iter::repeat_with(|| RandomState::new().hash_one(()))
+        .map(|random| format!("{random:016x}"))
+        .take(120_000)
+        .collect();
+    let event = payload(&format!("{}\t{noise}\n", login("alice", 1)));
+    assert!(event.len() > 1_000_000, "{}", event.len());
+    let outcome = function.invoke(&event);
+    assert!(!outcome.failed, "{}", outcome.body);
+    assert_eq!(function.taken().len(), 1);
+}
+
+#[test]
+fn a_process_that_has_waited_for_long_fails_at_once() {
+    let script = |local: &Local| {
+        local.script_slack(WEBHOOK, vec![asks_to_wait(429, "1", "rate_limited"); 99]);
+    };
+    let function = Function::start(script);
+    let first = Instant::now();
+    let outcome = function.invoke(&payload(&login("alice", 1)));
+    assert_eq!(error_type(&outcome), "Slack.RateLimited");
+    assert!(first.elapsed() > Duration::from_secs(1), "it has waited");
+    for number in 2..9 {
+        let start = Instant::now();
+        let outcome = function.invoke(&payload(&login("alice", number)));
+        assert_eq!(error_type(&outcome), "Slack.RateLimited");
+        assert!(start.elapsed() < Duration::from_millis(900), "{number}");
+    }
+    // And without asking Slack each time.
+    let attempts = function.local.posts().len();
+    assert!(attempts <= 5, "{attempts}");
 }
 
 #[test]
 fn slack_asks_to_wait_for_longer_than_there_is() {
-    let wait = Reply::Answer(
-        429,
-        "retry-after: 60\r\n".to_owned(),
-        "rate_limited".to_owned(),
-    );
+    let wait = asks_to_wait(429, "60", "rate_limited");
     let function = assert_not_posted(vec![wait], LIMIT, "Slack.RateLimited");
     // The next invocation does not post into the wait either.
     let outcome = function.invoke_within(&payload(&login("bob", 2)), LIMIT);

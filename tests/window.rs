@@ -6,7 +6,7 @@ mod support;
 
 use aurora_connection_audit::cli::local::{Local, Reply};
 use serde_json::{Value, json};
-use support::{Function, login, payload, webhook, wrong_password};
+use support::{Function, login, payload, queue, webhook, wrong_password};
 
 /// Base64 of gzip, as CloudWatch Logs puts it into a record.
 fn data(text: &str) -> String {
@@ -24,25 +24,6 @@ fn stream(records: &[String]) -> String {
         })
     };
     let records: Vec<_> = (1..).zip(records).map(record).collect();
-    json!({ "Records": records }).to_string()
-}
-
-/// What Lambda has put into the retry queue; the messages are `m1`, `m2`…
-fn queue(events: &[String]) -> String {
-    let message = |(number, event): (usize, &String)| {
-        let event: Value = serde_json::from_str(event).unwrap();
-        let body = json!({
-            "version": "1.0",
-            "requestContext": { "condition": "RetriesExhausted" },
-            "requestPayload": event,
-        });
-        json!({
-            "eventSource": "aws:sqs",
-            "messageId": format!("m{number}"),
-            "body": body.to_string(),
-        })
-    };
-    let records: Vec<_> = (1..).zip(events).map(message).collect();
     json!({ "Records": records }).to_string()
 }
 
@@ -138,6 +119,20 @@ fn the_retry_queue_is_one_message_and_answers_each() {
     let text = function.taken()[0].payload.to_string();
     assert!(text.contains("新しい接続 5件"), "{text}");
     assert!(text.contains("Payload.NotAFailureRecord"), "{text}");
+}
+
+#[test]
+fn a_window_s_worth_of_throttled_posts_is_told_in_the_log() {
+    let function = Function::start(|_| {});
+    let events: Vec<_> = (1..=30)
+        .map(|number| payload(&login("alice", number)))
+        .collect();
+    let hint = "stream mode tells them sooner";
+    assert_eq!(function.invoke(&queue(&events[1..])).body, failures(&[]));
+    assert!(!function.log_with("log_events=").contains(hint));
+    assert_eq!(function.invoke(&queue(&events)).body, failures(&[]));
+    let log = function.log_with(hint);
+    assert!(log.contains(hint), "{log}");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 What is real: every batch is read by a real process, which composes its message and posts it; Slack answers by the simulated
 clock. What is played: the waits. A process never sleeps, since its deadline is near; how long it would have waited until its
-next attempt is reckoned here by its own rules (src/slack.rs `throttled`, src/http.rs `next_wait`, src/pipeline.rs `PATIENCE`),
-and an attempt of which it is plain that Slack refuses it is counted without a process."""
+next attempt is reckoned here by its own rules (src/slack.rs `spread`, src/slack/patience.rs, src/http.rs `next_wait`,
+src/pipeline.rs `LONGEST_DIRECT`), and an attempt of which it is plain that Slack refuses it is counted without a process."""
 
 import heapq
 import json
@@ -15,7 +15,9 @@ PROCESSOR = 256 / 1769  # of one, that Lambda gives to 256 MB
 ROUND_TRIP = 0.15  # seconds for a request to Slack
 COLD_START = 0.3
 TIMEOUT = 60 - 0.5  # of the function, without what it keeps back
-PATIENCE = 10.0  # of an invocation by CloudWatch Logs
+DIRECT = 10.0  # of an invocation by CloudWatch Logs
+PATIENCE = 3.0  # that a process has saved up at most, for a Slack that throttles such an invocation
+SAVED = 0.1  # of the time that passes
 PAYLOAD = 6 * 1024 * 1024  # bytes of one synchronous invocation
 RECORDS = 10_000
 WINDOW = 60.0
@@ -51,12 +53,27 @@ class Environment:
 
     def __init__(self):
         self.ready, self.process = 0.0, None
+        self.saved, self.since = PATIENCE, 0.0
+
+    def patience(self, now):
+        return min(PATIENCE, self.saved + max(0.0, now - self.since) * SAVED)
+
+    def left(self, invocation, now):
+        """How long the invocation may still wait for a Slack that throttles."""
+        left = invocation.deadline - now
+        return left if invocation.is_window else min(left, self.patience(now))
+
+    def wait(self, invocation, now, wait):
+        if not invocation.is_window:
+            self.saved, self.since = max(0.0, self.patience(now) - wait), now + wait
 
 
 class Invocation:
-    def __init__(self, event, batches, patience, done, is_stream):
-        self.event, self.batches, self.patience, self.done = event, batches, patience, done
-        self.is_stream, self.outcome, self.attempts, self.work = is_stream, None, 0, 0.0
+    def __init__(self, event, batches, source, done):
+        self.event, self.batches, self.done = event, batches, done
+        self.is_stream, self.is_window = source == "stream", source != "direct"
+        self.seconds = TIMEOUT if self.is_window else DIRECT
+        self.outcome, self.attempts, self.work = None, 0, 0.0
 
 
 class Fleet:
@@ -66,8 +83,10 @@ class Fleet:
         self.idle, self.running, self.concurrency, self.throttled = [], 0, concurrency, []
         self.most_running = self.invocations = 0
         self.billed = 0.0  # seconds
+        self.work, self.worked = 0.0, 0  # of a processor, of so many invocations
         self.wrong, self.pending = [], 0  # messages that do not say what happened; batches that are not told
         self.most_posts = 0  # of one invocation
+        self.waiting_at = []  # quarters of the load: batches that are not told
 
     # Lambda
 
@@ -84,14 +103,16 @@ class Fleet:
             environment = Environment()
             self.billed += COLD_START
             start += COLD_START
-        invocation.start, invocation.deadline = start, start + invocation.patience
+        invocation.start, invocation.deadline = start, start + invocation.seconds
         self.clock.at(start, lambda: self.attempt(invocation, environment))
 
     def attempt(self, invocation, environment):
         now = self.clock.now
-        if environment.ready > now:
-            if environment.ready >= invocation.deadline:
-                return self.end(invocation, environment, now, False)
+        wait = environment.ready - now
+        if wait > 0:
+            if wait >= environment.left(invocation, now):
+                return self.end(invocation, environment, now + (invocation.work or self.mean_work()), False)
+            environment.wait(invocation, now, wait)
             return self.clock.at(environment.ready, lambda: self.attempt(invocation, environment))
         first = invocation.outcome is None
         environment.ready = now + 1.0
@@ -104,6 +125,7 @@ class Fleet:
                 raise RuntimeError(f"the function has not posted: {outcome.body}")
             if first:  # another attempt only posts again
                 invocation.work = outcome.cpu / PROCESSOR
+                self.work, self.worked = self.work + invocation.work / len(invocation.batches), self.worked + 1
             invocation.outcome, status = outcome, outcome.statuses[0]
             invocation.message = self.slack.posts[-1][1] if status == 200 else None
             self.most_posts = max(self.most_posts, len(self.slack.posts) - posts)
@@ -116,12 +138,19 @@ class Fleet:
         left = invocation.deadline - now
         if status == 429:
             environment.ready = now + 1.0
-            wait = self.random.uniform(1.0, 1.0 + (left - 1.0) / 2) if left >= 1.0 else None
+            room = environment.left(invocation, now) - 1.0
+            wait = self.random.uniform(1.0, 1.0 + room / 4) if room >= 0 else None
+            if wait is not None:
+                environment.wait(invocation, now, wait)
         else:
             wait = min(8.0, 0.25 * 2 ** (invocation.attempts - 1)) * self.random.uniform(1, 1.25)
         if wait is None or invocation.attempts >= 12 or left < wait + 0.2:
             return self.end(invocation, environment, now, False)
         self.clock.at(now + wait, lambda: self.attempt(invocation, environment))
+
+    def mean_work(self):
+        """Of a batch that was read, but not posted."""
+        return self.work / max(1, self.worked)
 
     def end(self, invocation, environment, at, told):
         self.billed += at - invocation.start
@@ -181,10 +210,7 @@ class Fleet:
                 self.sqs += 1
                 self.receive(batch, 0)
 
-        self.start(event, [batch], PATIENCE, done)
-
-    def start(self, event, batches, patience, done, is_stream=False):
-        self.invoke(Invocation(event, batches, patience, done, is_stream))
+        self.invoke(Invocation(event, [batch], "direct", done))
 
     def receive(self, batch, receives):
         self.random.choice(self.pollers).take(batch, receives)
@@ -239,7 +265,7 @@ class Fleet:
                 self.is_busy, self.backoff = False, 1.0
                 self.look()
 
-        self.start(event, [batch for batch, _ in taken], TIMEOUT, done, is_stream=True)
+        self.invoke(Invocation(event, [batch for batch, _ in taken], "stream", done))
 
     # Both
 
@@ -265,8 +291,9 @@ class Fleet:
 
     def run(self, seconds, drain):
         """As long as there is load, and then until nothing waits, at most `drain` seconds."""
-        self.clock.run(seconds + load.EVERY + 0.001, lambda: False)
-        self.left_after_load = self.pending
+        for quarter in (1, 2, 3, 4):
+            self.clock.run(seconds * quarter / 4 + load.EVERY + 0.001, lambda: False)
+            self.waiting_at.append(self.pending)
         self.clock.run(seconds + drain, lambda: self.is_fed and self.pending - len(self.dead) == 0)
 
     def monthly_cost(self, seconds):
@@ -325,7 +352,7 @@ class Poller:
             self.look()
 
         event = '{"Records":[%s]}' % ",".join(record for _, _, record in taken)
-        fleet.start(event, [batch for batch, _, _ in taken], TIMEOUT, done)
+        fleet.invoke(Invocation(event, [batch for batch, _, _ in taken], "queue", done))
 
 
 def queue_record(batch):

@@ -33,7 +33,7 @@ class Slack:
     def post(self, now, body):
         if self.is_away(now):
             self.unavailable += 1
-            return 503, "30"
+            return 503, "30"  # the process gives up at once; fleet.py plays how it would try again
         if now < self.next:
             self.throttled += 1
             return 429, "1"

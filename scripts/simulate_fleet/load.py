@@ -62,13 +62,14 @@ def lines(login):
 class Load:
     """`per_batch(stream, start)` says what happens in a stream within the seconds before a batch: times and outcomes."""
 
-    def __init__(self, streams, seconds, per_batch, random):
+    def __init__(self, streams, seconds, per_batch, random, together=False):
         self.streams, self.per_batch, self.random = streams, per_batch, random
-        self.seconds, self.logins = seconds, []
+        self.seconds, self.together, self.logins = seconds, together, []
 
     def batches(self):
         """In order of time."""
-        phases = sorted((self.random.uniform(0, EVERY), stream) for stream in range(self.streams))
+        latest = 0 if self.together else EVERY
+        phases = sorted((self.random.uniform(0, latest), stream) for stream in range(self.streams))
         for round_ in range(int(self.seconds / EVERY)):
             for phase, stream in phases:
                 start = round_ * EVERY + phase

@@ -22,7 +22,7 @@ use super::console;
 use super::mrkdwn::length;
 use super::text::{Language, Words};
 use super::time_zone::TimeZone;
-use crate::entry::Place;
+use crate::entry::{Place, Shown};
 use crate::findings::Findings;
 use crate::sessions::{Connection, Outcome};
 
@@ -35,6 +35,8 @@ pub struct Batch<'a> {
     pub left_out: &'a BTreeMap<Outcome, usize>,
     /// What could not be read.
     pub notices: &'a [&'a Notice],
+    /// What is said of each place besides its cluster.
+    pub shown: Shown,
     /// How to tell it.
     pub style: Style,
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use aurora_connection_audit::cli::event;
 use aurora_connection_audit::cli::local::{Local, Outcome, Post};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The machine may be busy; nothing waits this long unless a test fails.
 pub const PATIENCE: Duration = Duration::from_mins(1);
@@ -77,18 +77,15 @@ impl Function {
         outcome.unwrap_or_else(|| panic!("no answer; the log:\n{}", self.log()))
     }
 
-    /// Invokes it as Lambda does: after a failure twice more.
-    pub fn invoke_as_lambda(&self, payload: &str, limit: Duration) -> Outcome {
-        let attempts = (0..3).map(|_| self.invoke_within(payload, limit));
-        let mut last = None;
-        for outcome in attempts {
-            let done = !outcome.failed;
-            last = Some(outcome);
-            if done {
-                break;
-            }
+    /// Invokes it as Lambda does: a batch that fails comes once more, in a window of the retry queue.
+    /// Does it then still wait there?
+    #[track_caller]
+    pub fn waits_after(&self, payload: &str, limit: Duration) -> bool {
+        self.invoke_within(payload, limit).failed && {
+            let window = self.invoke_within(&queue(&[payload.to_owned()]), limit);
+            assert!(!window.failed, "{}", window.body);
+            window.body["batchItemFailures"] != json!([])
         }
-        last.unwrap()
     }
 
     /// The messages that Slack took.
@@ -203,4 +200,23 @@ pub fn error_type(outcome: &Outcome) -> &str {
 /// Everything in a payload as one text.
 pub fn text(payload: &Value) -> String {
     payload.to_string()
+}
+
+/// What Lambda has put into the retry queue; the messages are `m1`, `m2`…
+pub fn queue(events: &[String]) -> String {
+    let message = |(number, event): (usize, &String)| {
+        let event: Value = serde_json::from_str(event).unwrap();
+        let body = json!({
+            "version": "1.0",
+            "requestContext": { "condition": "RetriesExhausted" },
+            "requestPayload": event,
+        });
+        json!({
+            "eventSource": "aws:sqs",
+            "messageId": format!("m{number}"),
+            "body": body.to_string(),
+        })
+    };
+    let records: Vec<_> = (1..).zip(events).map(message).collect();
+    json!({ "Records": records }).to_string()
 }

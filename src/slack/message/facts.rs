@@ -114,11 +114,11 @@ pub(super) fn tells_names(connection: &Connection<'_>) -> bool {
     }
 }
 
-/// The cluster, and the account where it has a name.
+/// The cluster, and the account where there are several.
 pub(super) fn cluster(place: &Place, batch: &Batch<'_>) -> impl Iterator<Item = Fact> {
     let words = batch.words();
     let cluster = Fact::new(words.cluster, quoted(&place.cluster, NAME));
-    let account = place.account_name.as_deref();
+    let account = place.shown_account().filter(|_| batch.shown.account);
     let account = account.map(|name| Fact::new(words.account, quoted(name, NAME)));
     [cluster].into_iter().chain(account)
 }

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 
 use super::facts;
 use super::{Batch, Told};
+use crate::entry::Shown;
 use crate::sessions::{Connection, Outcome};
 use crate::slack::mrkdwn::quoted;
 
@@ -33,7 +34,7 @@ pub(super) struct Group<'a> {
 pub(super) fn grouped<'a>(batch: &Batch<'a>, shows_cluster: bool) -> Vec<Group<'a>> {
     let state = RandomState::new();
     let hashed = batch.told.iter().map(|told| {
-        let cluster = shows_cluster.then_some((&told.place.account, &told.place.cluster));
+        let cluster = shows_cluster.then(|| told.place.whole_cluster());
         let signals = (told.findings.is_let_in(), told.findings.what_is_new());
         let shown = (what_a_list_shows(told.connection), cluster, signals);
         (state.hash_one(shown), *told)
@@ -95,7 +96,7 @@ impl<'a> Group<'a> {
         let mut parts = Vec::new();
         let new = self.example.findings.what_is_new();
         parts.extend(new.map(|new| format!("🆕 {}", words.new_short(new))));
-        parts.extend(self.shows_cluster.then(|| self.cluster()));
+        parts.extend(self.shows_cluster.then(|| self.cluster(batch.shown)));
         if facts::tells_names(connection) {
             let user = facts::user(connection, batch, NAME);
             parts.push(format!(
@@ -142,20 +143,17 @@ impl<'a> Group<'a> {
         )
     }
 
-    /// `*orders*`, or `*orders* (audit · ap-northeast-1)` where the account has a name.
-    fn cluster(&self) -> String {
+    /// `*orders*`, or `*orders* (audit · ap-northeast-1)` where there are several accounts.
+    fn cluster(&self, shown: Shown) -> String {
         let place = self.example.place;
+        let account = place.shown_account().filter(|_| shown.account);
+        let region = place.region.as_deref().filter(|_| shown.region);
         let cluster = format!("*{}*", quoted(&place.cluster, NAME));
-        match (&place.account_name, &place.region) {
-            (Some(account), Some(region)) => {
-                format!(
-                    "{cluster} ({} · {})",
-                    quoted(account, NAME),
-                    quoted(region, NAME)
-                )
-            }
-            (Some(account), None) => format!("{cluster} ({})", quoted(account, NAME)),
-            _ => cluster,
+        let parts = [account, region].into_iter().flatten();
+        let parts: Vec<_> = parts.map(|part| quoted(part, NAME)).collect();
+        match parts.as_slice() {
+            [] => cluster,
+            parts => format!("{cluster} ({})", parts.join(" · ")),
         }
     }
 

@@ -111,8 +111,7 @@ fn only_place<'a>(batch: &Batch<'a>) -> Option<&'a Place> {
 
 /// Is it about more than one cluster?
 fn is_of_many_clusters(batch: &Batch<'_>) -> bool {
-    let cluster = |told: &Told<'_>| (told.place.account.clone(), told.place.cluster.clone());
-    let mut clusters = batch.told.iter().map(cluster);
+    let mut clusters = batch.told.iter().map(|told| told.place.whole_cluster());
     let first = clusters.next();
     clusters.any(|other| Some(other) != first)
 }
@@ -167,9 +166,7 @@ fn about_all(
 fn where_all(batch: &Batch<'_>) -> Vec<String> {
     if is_of_many_clusters(batch) {
         let clusters = batch.told.iter();
-        let clusters: HashSet<_> = clusters
-            .map(|told| (&told.place.account, &told.place.cluster))
-            .collect();
+        let clusters: HashSet<_> = clusters.map(|told| told.place.whole_cluster()).collect();
         return vec![(batch.words().clusters)(clusters.len())];
     }
     let of_notices = batch.notices.iter();
@@ -187,18 +184,7 @@ fn where_all(batch: &Batch<'_>) -> Vec<String> {
 /// One list of lines for each thing that happened: a heading, groups, and what is left out.
 fn lists(batch: &Batch<'_>, day: Option<OffsetDateTime>) -> Vec<Vec<String>> {
     let mut groups = grouped(batch, is_of_many_clusters(batch));
-    groups.sort_unstable_by_key(|group| {
-        let connection = group.example.connection;
-        let about = About::of(&group.example);
-        (
-            ABOUT.iter().position(|known| *known == about),
-            connection.confirmed(),
-            group.example.findings.what_is_new().is_none(),
-            Reverse(group.count),
-            group.first.connection.facts.time,
-            connection.offset,
-        )
-    });
+    groups.sort_unstable_by(|a, b| rank(a).cmp(&rank(b)));
     let lists: Vec<&[Group<'_>]> = groups
         .chunk_by(|a, b| About::of(&a.example) == About::of(&b.example))
         .collect();
@@ -214,6 +200,25 @@ fn lists(batch: &Batch<'_>, day: Option<OffsetDateTime>) -> Vec<Vec<String>> {
         .zip(room)
         .map(|((groups, lines), room)| list(groups, lines, room, batch))
         .collect()
+}
+
+/// What is worth the most comes first.
+fn rank<'g>(group: &'g Group<'_>) -> impl Ord + use<'g> {
+    let Told {
+        connection,
+        place,
+        findings,
+    } = group.example;
+    let about = About::of(&group.example);
+    (
+        ABOUT.iter().position(|known| *known == about),
+        connection.confirmed(),
+        findings.what_is_new().is_none(),
+        Reverse(group.count),
+        group.first.connection.facts.time,
+        place.whole_cluster(),
+        connection.offset,
+    )
 }
 
 /// No list is pushed out by the others: each has an equal share for itself, and what it does not

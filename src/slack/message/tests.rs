@@ -124,6 +124,7 @@ fn batch<'a>(told: &'a [Told<'a>], language: Language) -> Batch<'a> {
         told,
         left_out: &NOTHING,
         notices: &[],
+        shown: Shown::default(),
         style: Style {
             language,
             time_zone: TimeZone::named("Asia/Tokyo").unwrap(),

@@ -172,3 +172,76 @@ fn lines_that_cannot_be_read_are_told() {
     🔎 <LINK|Open in CloudWatch Logs>  |  🕒 Your time: <!date^1704078000^{date_num} {time_secs}|2024-01-01 12:00:00 JST>
     ");
 }
+
+#[test]
+fn several_accounts_are_shown_by_name_or_id() {
+    let connection = connection();
+    let place = |account: &str, name: Option<&str>| Place {
+        account: Some(account.to_owned()),
+        account_name: name.map(str::to_owned),
+        cluster: "orders".to_owned(),
+        ..place()
+    };
+    let places = [
+        place("123456789012", Some("production")),
+        place("210987654321", None),
+    ];
+    let told: Vec<_> = places
+        .iter()
+        .flat_map(|place| told(&[&connection], place))
+        .collect();
+    let shown = Shown {
+        account: true,
+        region: true,
+    };
+    let both = Batch {
+        shown,
+        ..batch(&told, Language::En)
+    };
+    assert_snapshot!(blocks_of(&both), @"
+    ---- header
+    🔗 Aurora PostgreSQL: 2 new connections
+    ---- section
+    2 clusters
+    Period: 2024-01-01 12:00:00 JST
+    ---- section
+    *🔗 2 new connections*
+    • *orders* (production · ap-northeast-1) · myuser → mydb · 192.168.1.100 · psql · 12:00:00
+    • *orders* (210987654321 · ap-northeast-1) · myuser → mydb · 192.168.1.100 · psql · 12:00:00
+    ---- context
+    🕒 Your time: <!date^1704078000^{date_num} {time_secs}|2024-01-01 12:00:00 JST>
+    ");
+    // One of them alone, once both are known.
+    let one = Batch {
+        shown,
+        ..batch(&told[1..], Language::En)
+    };
+    assert!(blocks_of(&one).contains("Account: 210987654321"));
+    let single = batch(&told[..1], Language::En);
+    assert!(!blocks_of(&single).contains("production"));
+}
+
+#[test]
+fn clusters_of_one_name_in_two_regions_are_two() {
+    let connection = connection();
+    let places = ["ap-northeast-1", "eu-west-1"].map(|region| Place {
+        region: Some(region.to_owned()),
+        ..place()
+    });
+    let told: Vec<_> = places
+        .iter()
+        .flat_map(|place| told(&[&connection], place))
+        .collect();
+    let shown = Shown {
+        account: false,
+        region: true,
+    };
+    let batch = Batch {
+        shown,
+        ..batch(&told, Language::En)
+    };
+    let blocks = blocks_of(&batch);
+    for line in ["2 clusters", "(ap-northeast-1)", "(eu-west-1)"] {
+        assert!(blocks.contains(line), "{line} is not in {blocks}");
+    }
+}
