@@ -351,7 +351,7 @@ mod tests {
         for _ in 0..400 {
             let wait = spread(2 * SECOND, 42 * SECOND).unwrap();
             assert!((2 * SECOND..=12 * SECOND).contains(&wait), "{wait:?}");
-            let quarter = (wait - 2 * SECOND).as_millis() / 2500;
+            let quarter = wait.saturating_sub(2 * SECOND).as_millis() / 2500;
             in_quarters[usize::try_from(quarter).unwrap().min(3)] += 1;
         }
         assert!(
