@@ -1,6 +1,6 @@
 #!/bin/sh
-# Takes the pictures in docs/images: real log lines, drawn by `preview --html`, and a made-up week, by
-# `report --html`, seen by Chromium.
+# Takes the pictures in docs/images: log lines, drawn by `preview --html` and `demo --html`, and a made-up week,
+# by `report --html`, seen by Chromium.
 #
 # Needs cargo, and these Debian packages: chromium imagemagick pngquant
 # fonts-lato fonts-noto-cjk fonts-noto-color-emoji fonts-noto-mono
@@ -47,6 +47,15 @@ for language in ja en; do
         "$cli" preview "tests/fixtures/pictures/$name.log" --html "$work/page.html" \
             --language "$language" --region ap-northeast-1 --log-stream writer-1.0 \
             --log-group /aws/rds/cluster/aurora-postgresql-cluster/postgresql
+        take "$picture" 680,1600 24
+        echo "$picture: $(wc -c <"$picture") bytes"
+    done
+    # The last message of the demo is the access summary, the one before it a login after refusals.
+    for name in summary let-in; do
+        picture=docs/images/$name.$language.png
+        "$cli" demo --language "$language" --html "$work/page.html" >/dev/null
+        nth=$([ $name = summary ] && echo 1 || echo 2)
+        echo "<style>article:not(:nth-last-child($nth)) { display: none }</style>" >>"$work/page.html"
         take "$picture" 680,1600 24
         echo "$picture: $(wc -c <"$picture") bytes"
     done

@@ -4,9 +4,11 @@ pub mod event;
 pub mod local;
 
 mod demo;
+mod failure;
 mod find_prefix;
 mod help;
 mod input;
+mod learn;
 mod logs;
 mod parse;
 mod preview;
@@ -14,7 +16,6 @@ mod progress;
 mod replay;
 mod report;
 
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,10 +23,10 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-
 use time::OffsetDateTime;
 
-use crate::config::{ConfigError, Settings};
+use self::failure::Failure;
+use crate::config::Settings;
 use crate::postgres::LogLinePrefix;
 
 /// Tells a Slack channel who connects to an Aurora PostgreSQL cluster.
@@ -47,10 +48,16 @@ struct Cli {
 enum Command {
     /// Send real log lines through the Lambda function, and show what Slack gets
     ///
-    /// Runs the function's own process among a local Lambda Runtime API, a local Secrets Manager
-    /// and a local Slack. Ends with 0 only if Slack got the messages.
+    /// Runs the function's own process among a local Lambda Runtime API, Secrets Manager, DynamoDB and
+    /// Slack. Ends with 0 only if Slack got the messages.
     #[command(after_help = help::DEMO)]
-    Demo(MessageFlags),
+    Demo {
+        /// What Slack got as a web page, besides
+        #[arg(long, value_name = "PAGE")]
+        html: Option<PathBuf>,
+        #[command(flatten)]
+        flags: MessageFlags,
+    },
 
     /// Show the Slack messages that a PostgreSQL log makes
     #[command(after_help = help::PREVIEW)]
@@ -88,6 +95,19 @@ enum Command {
         files: LogFiles,
         #[command(flatten)]
         flags: ReportFlags,
+    },
+
+    /// Teach the history what a log knows, so that the first day is quiet
+    ///
+    /// Writes users, networks and databases of certain logins into the DynamoDB table of the history,
+    /// with your own AWS credentials. What the table has from a later day stays as it is, so the
+    /// command may run at any time, and again. (The AWS CLI could only overwrite whole items.)
+    #[command(after_help = help::LEARN)]
+    Learn {
+        #[command(flatten)]
+        files: LogFiles,
+        #[command(flatten)]
+        flags: LearnFlags,
     },
 
     /// Print a test event for the Lambda console or `cargo lambda invoke`
@@ -129,7 +149,7 @@ enum Command {
     /// Print the manual page, of the tool or of one command
     #[command(after_help = help::MAN)]
     Man {
-        /// demo, preview, parse, report, event, replay or completions; the tool itself without it
+        /// demo, preview, parse, report, learn, event, replay or completions; the tool itself without it
         command: Option<String>,
     },
 
@@ -187,6 +207,34 @@ struct ReportFlags {
     cluster: Option<String>,
 }
 
+/// Whose log it is, and what remembers it.
+#[derive(Debug, Args)]
+struct LearnFlags {
+    /// Name or ARN of the function's `HISTORY_TABLE`
+    #[arg(long, value_name = "NAME", required_unless_present = "dry_run")]
+    table: Option<String>,
+    /// As `/aws/rds/cluster/<id>/postgresql`
+    #[arg(long, value_name = "NAME")]
+    log_group: String,
+    /// The AWS account of the log group, unless the group's name tells it
+    #[arg(long, value_name = "ID", value_parser = learn::account)]
+    account: Option<String>,
+    /// The name to show for the cluster [default: the id in the log group's name]
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
+    /// The function's `HISTORY_DAYS` [default: 30]
+    #[arg(long, value_name = "DAYS")]
+    history_days: Option<String>,
+    /// The function's `HISTORY_NETWORKS`, a JSON array [default: none]
+    #[arg(long, value_name = "JSON")]
+    history_networks: Option<String>,
+    #[command(flatten)]
+    prefix: PrefixFlag,
+    /// Print what would be written as JSON, one item a line; needs neither table nor credentials
+    #[arg(long)]
+    dry_run: bool,
+}
+
 /// Where in CloudWatch Logs the log would be: messages tell the instance and link to it.
 #[derive(Debug, Args)]
 struct LogFlags {
@@ -226,8 +274,7 @@ struct MessageFlags {
 impl MessageFlags {
     /// The variables that `bootstrap` would have, for a log group.
     fn environment(&self, log_group: &str) -> Vec<(&'static str, String)> {
-        let cluster = self.cluster.as_ref();
-        let clusters = cluster.map(|cluster| serde_json::json!({ log_group: cluster }).to_string());
+        let clusters = clusters(log_group, self.cluster.as_deref());
         let variables = [
             (LOG_LINE_PREFIX, self.prefix.log_line_prefix.clone()),
             ("MESSAGE_LANGUAGE", self.language.clone()),
@@ -244,6 +291,29 @@ impl MessageFlags {
 
     fn settings(&self, log_group: &str) -> Result<Settings, Failure> {
         settings(&self.environment(log_group))
+    }
+}
+
+fn clusters(log_group: &str, name: Option<&str>) -> Option<String> {
+    name.map(|name| serde_json::json!({ log_group: name }).to_string())
+}
+
+impl LearnFlags {
+    /// The variables that `bootstrap` has, as far as they matter for what is remembered.
+    fn environment(&self) -> Vec<(&'static str, String)> {
+        let variables = [
+            (
+                "CLUSTERS",
+                clusters(&self.log_group, self.cluster.as_deref()),
+            ),
+            ("HISTORY_TABLE", Some("remembers".to_owned())),
+            ("HISTORY_DAYS", self.history_days.clone()),
+            ("HISTORY_NETWORKS", self.history_networks.clone()),
+        ];
+        let given = variables.into_iter();
+        given
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect()
     }
 }
 
@@ -273,62 +343,6 @@ fn settings(environment: &[(&'static str, String)]) -> Result<Settings, Failure>
     Settings::from_vars(lookup).map_err(Failure::Flags)
 }
 
-/// Why a command did not do its work.
-#[derive(Debug)]
-enum Failure {
-    /// A file, and what the operating system says about it.
-    File(PathBuf, io::Error),
-    Stdin(io::Error),
-    Stdout(io::Error),
-    Flags(ConfigError),
-    /// The log lines are too many for one event; the bytes that it would have.
-    EventTooLong(usize),
-    /// The log is longer than the function takes; the bytes that it takes.
-    LogTooLong(usize),
-    /// No manual page has this name.
-    NoSuchCommand(String),
-    /// The demo's processes; what is wrong.
-    Demo(String),
-    /// Events that could not be read.
-    Events(usize),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Self::File(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::Stdin(error) => write!(f, "standard input: {error}"),
-            Self::Stdout(error) => write!(f, "standard output: {error}"),
-            Self::Flags(ConfigError(faults)) => {
-                let faults = faults.iter().map(|fault| {
-                    let flag = match fault.variable {
-                        "MESSAGE_LANGUAGE" => "--language".to_owned(),
-                        "MESSAGE_TIME_ZONE" => "--time-zone".to_owned(),
-                        variable => format!("--{}", variable.to_lowercase().replace('_', "-")),
-                    };
-                    format!("{flag}: {}", fault.problem)
-                });
-                f.write_str(&faults.collect::<Vec<_>>().join("; "))
-            }
-            Self::EventTooLong(length) => write!(
-                f,
-                "the event would have {length} bytes, and Lambda takes {}: give fewer log lines",
-                event::MAX_PAYLOAD
-            ),
-            Self::LogTooLong(most) => write!(
-                f,
-                "the log is too long for one event, which holds {most} bytes: give fewer log lines"
-            ),
-            Self::NoSuchCommand(name) => write!(f, "no such command: {name} (see --help)"),
-            Self::Demo(problem) => f.write_str(problem),
-            Self::Events(count) => write!(
-                f,
-                "{count} events could not be read: see `error` in the output"
-            ),
-        }
-    }
-}
-
 /// The whole life of the process.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -337,7 +351,7 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let result = match cli.command {
-        Command::Demo(flags) => demo::run(&flags),
+        Command::Demo { html, flags } => demo::run(&flags, html.as_deref()),
         Command::Preview {
             files,
             json,
@@ -347,6 +361,7 @@ pub fn main() -> ExitCode {
         } => preview::run(&files, json, html.as_deref(), log, &flags),
         Command::Parse { files, prefix } => parse::run(&files, &prefix),
         Command::Report { files, flags } => report::run(&files, &flags),
+        Command::Learn { files, flags } => learn::run(&files, &flags),
         Command::Event {
             files,
             log_group,
@@ -371,7 +386,7 @@ pub fn main() -> ExitCode {
         Err(failure) => {
             eprintln!("aurora-connection-audit: {failure}");
             match failure {
-                Failure::Demo(_) | Failure::Events(_) => ExitCode::FAILURE,
+                Failure::Demo(_) | Failure::Events(_) | Failure::Table(_) => ExitCode::FAILURE,
                 _ => ExitCode::from(2),
             }
         }

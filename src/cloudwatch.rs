@@ -151,12 +151,12 @@ impl LogEvent {
 pub enum DecodeError {
     /// No event that the function takes.
     #[error(
-        "the payload is none that the function takes: it has no string `awslogs.data`, no `Records` of Kinesis or SQS, and no `test`"
+        "the payload is none that the function takes: it has no string `awslogs.data`, no `Records` of Kinesis or SQS, no `test` and no `access_summary`"
     )]
     NotAnEvent,
     /// A message of the retry queue that Lambda has not put there.
     #[error(
-        "the message of the queue is no failure record of Lambda: it has no string `requestPayload.awslogs.data`"
+        "the message of the queue is no failure record of Lambda: it has neither a string `requestPayload.awslogs.data` nor `requestPayload.access_summary`"
     )]
     NotAFailureRecord,
     /// `awslogs.data` is not base64.

@@ -136,6 +136,20 @@ impl Config {
     }
 }
 
+/// The table of the history by its name or ARN. `variable` is kept, as in [`Config::from_vars`].
+///
+/// # Errors
+/// When the name is none, or the region cannot be told.
+pub fn table(name: &str, variable: fn(&str) -> Option<String>) -> Result<Table, ConfigError> {
+    let lookup = |wanted: &str| match wanted {
+        "HISTORY_TABLE" => Some(name.to_owned()),
+        wanted => variable(wanted),
+    };
+    let mut vars = Vars::new(&lookup);
+    let table = aws::table(&mut vars, variable);
+    vars.finish(|| table?)
+}
+
 impl Settings {
     /// Reads the variables that say how log lines become messages.
     ///

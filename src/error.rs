@@ -4,6 +4,7 @@ use std::fmt;
 
 use lambda_runtime::Diagnostic;
 
+use crate::aws::dynamodb::TableError;
 use crate::cloudwatch::DecodeError;
 use crate::config::ConfigError;
 use crate::http::SendError;
@@ -28,6 +29,14 @@ pub enum Error {
     /// Slack.
     #[error(transparent)]
     Slack(#[from] SlackError),
+    /// The table of the history, where nothing goes without it.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// There is no table of the history.
+    #[error(
+        "there is no access summary without a history: set HISTORY_TABLE to the name of a DynamoDB table (`history` in the Terraform module)"
+    )]
+    NoHistory,
     /// A test message did not reach every channel; what each answered.
     #[error("a channel did not take the test message: {0}")]
     Test(String),
@@ -43,6 +52,8 @@ impl Error {
             Self::Payload(error) => payload_name(*error),
             Self::Webhook(error) => error.name(),
             Self::Slack(error) => error.name(),
+            Self::Table(error) => error.name(),
+            Self::NoHistory => "Config.NoHistory",
             Self::Test(_) => "Slack.TestFailed",
         }
     }

@@ -66,7 +66,8 @@ pub struct Until {
 const MOST_KNOWN: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
 /// In one window more kinds of login are not told apart, and what is new about them is unknown.
 const MOST_KINDS: usize = 50_000;
-const DAY: i64 = 86_400;
+/// Seconds.
+pub const DAY: i64 = 86_400;
 
 /// What this process knows of the table. Bounded: what was not used longest is forgotten first.
 #[derive(Debug)]
@@ -104,8 +105,8 @@ pub struct Kind {
     pub database: Option<String>,
     /// Of the user, the network and the database.
     keys: [Option<Key>; 3],
-    /// The latest certain login.
-    certain: Option<i64>,
+    /// The first and the latest certain login.
+    certain: Option<(i64, i64)>,
     /// The records that it was in, in their order.
     records: Vec<usize>,
 }
@@ -126,7 +127,9 @@ pub struct Lesson<'k> {
     pub key: Key,
     /// `user`, `network` or `database`.
     pub what: &'static str,
-    /// When, in seconds since the epoch.
+    /// When first, in seconds since the epoch.
+    pub first: i64,
+    /// When last.
     pub time: i64,
     /// Was it known, and is no more?
     pub had_expired: bool,
@@ -218,7 +221,8 @@ impl Logins {
         let first = kind.keys.map(is_first);
         if connection.confirmed() {
             self.seen.extend(kind.keys.iter().flatten());
-            kind.certain = kind.certain.max(Some(time));
+            let (first, last) = kind.certain.unwrap_or((time, time));
+            kind.certain = Some((first.min(time), last.max(time)));
         }
         if kind.records.last() != Some(&record) {
             kind.records.push(record);
@@ -249,7 +253,7 @@ impl Logins {
         let mut asked = HashSet::new();
         let mut questions = Vec::new();
         for kind in &self.kinds {
-            let time = kind.certain.unwrap_or(i64::MAX);
+            let time = kind.certain.map_or(i64::MAX, |(_, last)| last);
             let keys = kind.keys.iter().flatten();
             let unknown = keys.filter(|key| known.until(**key, time).is_none());
             questions.extend(unknown.filter(|key| asked.insert(**key)));
@@ -280,17 +284,14 @@ impl Logins {
         })
     }
 
-    /// What is to be written: once a day for each of what certain logins were about. A record that
-    /// failed teaches nothing, for it comes again.
-    pub fn lessons(
-        &self,
-        known: &mut Known,
-        answers: &Answers,
-        has_failed: impl Fn(usize) -> bool,
-    ) -> Vec<Lesson<'_>> {
+    /// What certain logins were about, written or not. A record that failed teaches nothing, for it
+    /// comes again.
+    pub fn taught(&self, has_failed: impl Fn(usize) -> bool) -> Vec<Lesson<'_>> {
         let mut lessons = HashMap::<Key, Lesson<'_>>::new();
         for kind in &self.kinds {
-            let Some(time) = kind.certain else { continue };
+            let Some((first, time)) = kind.certain else {
+                continue;
+            };
             if kind.records.iter().any(|record| has_failed(*record)) {
                 continue;
             }
@@ -298,37 +299,58 @@ impl Logins {
             let what = ["user", "network", "database"];
             for ((key, name), what) in kind.keys.iter().zip(names).zip(what) {
                 let Some(key) = *key else { continue };
-                let answer = answers.get(&key).copied();
-                let Some(until) = known.until(key, time).map(Some).or(answer) else {
-                    continue;
-                };
-                let is_written = until.is_some_and(|it| it.day >= Some(day(time)));
-                if is_written && until.is_some_and(|it| it.expiry > time) {
-                    known.learn(
-                        key,
-                        until.unwrap_or(Until {
-                            expiry: 0,
-                            day: None,
-                        }),
-                    );
-                    continue;
-                }
-                let lesson = Lesson {
+                let lesson = lessons.entry(key).or_insert_with(|| Lesson {
                     key,
                     what,
+                    first,
                     time,
-                    had_expired: until.is_some_and(|it| it.expiry <= time),
+                    had_expired: false,
                     place: &kind.place,
                     user: &kind.user,
                     name,
-                };
-                let latest = lessons.entry(key).or_insert_with(|| lesson.clone());
-                if latest.time < time {
-                    *latest = lesson;
-                }
+                });
+                lesson.first = lesson.first.min(first);
+                lesson.time = lesson.time.max(time);
             }
         }
         lessons.into_values().collect()
+    }
+
+    /// Of what was taught: what is to be written, once a day. About what the table does not say nothing
+    /// is.
+    pub fn lessons(
+        &self,
+        known: &mut Known,
+        answers: &Answers,
+        has_failed: impl Fn(usize) -> bool,
+    ) -> Vec<Lesson<'_>> {
+        let taught = self.taught(has_failed).into_iter();
+        let lessons = taught.filter_map(|lesson| {
+            let answer = answers.get(&lesson.key).copied();
+            let until = known.until(lesson.key, lesson.time).map(Some).or(answer)?;
+            let still = until.filter(|until| until.expiry > lesson.time);
+            if let Some(still) = still.filter(|it| it.day >= Some(day(lesson.time))) {
+                known.learn(lesson.key, still);
+                return None;
+            }
+            Some(Lesson {
+                had_expired: until.is_some() && still.is_none(),
+                ..lesson
+            })
+        });
+        lessons.collect()
+    }
+
+    /// How many kinds of login there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.kinds.len()
+    }
+
+    /// Is there none?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.kinds.is_empty()
     }
 }
 

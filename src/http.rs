@@ -20,8 +20,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 use tokio::time::Instant;
 
-/// An answer is read up to this length. Secrets Manager's are the longest: a secret of 64 KiB.
-const MAX_BODY: u64 = 256 << 10;
+/// An answer is read up to this length. A page of DynamoDB's is the longest.
+const MAX_BODY: u64 = 2 << 20;
 /// For the name, the TCP connection and the TLS handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a whole attempt, unless the deadline is near.
@@ -44,7 +44,7 @@ pub struct Answer {
     pub status: u16,
     /// The wait that the server asks for; at most five minutes.
     pub retry_after: Option<Duration>,
-    /// At most 256 KiB.
+    /// At most 2 MiB.
     pub body: Vec<u8>,
 }
 

@@ -53,6 +53,8 @@ pub mod routing;
 pub mod sessions;
 pub mod slack;
 
+pub mod access;
+pub mod access_summary;
 pub mod aws;
 pub mod channel;
 #[cfg(feature = "cli")]

@@ -1,20 +1,22 @@
 //! The whole program: read -> look up -> compose -> post -> teach.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+mod remember;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use self::remember::{look_up, recall, shelves, teach};
+use crate::access_summary;
 use crate::channel::{self, DEFAULT_CHANNEL};
-use crate::cloudwatch::{self, LogBatch};
+use crate::cloudwatch;
 use crate::config::Settings;
 use crate::delivered::Key;
-use crate::detection::shelf::Shelf;
-use crate::entry::{Entry, Place};
+use crate::entry::Entry;
 use crate::error::Error;
 use crate::history::table::{History, Turn};
-use crate::history::{Answers, Until, day};
 use crate::memory::Memory;
 use crate::sessions::Outcome;
 use crate::slack::message::{self, Batch, Notice, Told};
@@ -77,18 +79,27 @@ pub async fn handle(
         Invocation::Stream(records) => {
             let (unread, failed) = many(app, memory, &records, deadline).await;
             let first = unread.into_iter().chain(failed).min();
-            Ok(failures(&records, first))
+            let first = first.and_then(|at| Some(records.get(at)?.id.clone()));
+            Ok(failures(first))
         }
-        Invocation::Queue(records) => {
+        Invocation::Queue { records, summaries } => {
             if records.len() >= A_WINDOWS_WORTH {
                 let batches = records.len();
                 tracing::warn!(batches, "{TOO_MANY}");
             }
             let (unread, failed) = many(app, memory, &records, deadline).await;
             let unread = unread.map_or(records.len(), |first| first)..records.len();
-            Ok(failures(&records, failed.into_iter().chain(unread)))
+            let failed = failed.into_iter().chain(unread);
+            let failed = failed.filter_map(|at| Some(records.get(at)?.id.clone()));
+            let mut failed: Vec<_> = failed.collect();
+            // One says what all would.
+            if !summaries.is_empty() && summarise(app, deadline).await.is_err() {
+                failed.extend(summaries);
+            }
+            Ok(failures(failed))
         }
         Invocation::Test => test(app, deadline).await,
+        Invocation::AccessSummary => summarise(app, deadline).await,
     }
 }
 
@@ -184,89 +195,18 @@ async fn tell(
     Outcomes { summary, failed }
 }
 
-/// Where other processes tell of refusals that matter for a batch: none where nobody is let in.
-fn shelves(app: &App) -> impl Fn(&LogBatch) -> Vec<Shelf> {
-    |batch| {
-        let times = || {
-            batch
-                .events
-                .iter()
-                .map(|event| event.timestamp.div_euclid(1000))
-        };
-        let period = times().min().zip(times().max());
-        let lets_in = memchr::memmem::find(batch.text.as_bytes(), b"connection authorized");
-        match period.zip(lets_in) {
-            Some(((first, last), _)) => {
-                Shelf::before(&Place::of(batch, &app.settings), first, last)
-            }
-            None => Vec::new(),
-        }
-    }
+/// Tells who has used access. The warning is for a summary of the retry queue, whose answer nobody reads.
+async fn summarise(app: &App, deadline: Instant) -> Result<Value, Error> {
+    let (history, settings) = (app.history.as_ref(), &app.settings);
+    let summary = access_summary::run(history, &app.slack, settings, deadline).await;
+    summary.inspect_err(|error| {
+        tracing::error!(error_type = error.name(), %error, "no access summary");
+    })
 }
 
-/// Learns of refusals that other processes have seen.
-async fn recall(
-    app: &App,
-    memory: &mut Memory,
-    shelves: impl Iterator<Item = Shelf>,
-    turn: &mut Turn,
-) {
-    let Some(history) = &app.history else { return };
-    let shelves: HashSet<_> = shelves.collect();
-    let shelves: Vec<_> = shelves.into_iter().collect();
-    if !shelves.is_empty() {
-        for refusal in history.recall(&shelves, turn).await {
-            memory.past.refusals.add(refusal);
-        }
-    }
-}
-
-async fn look_up(app: &App, memory: &mut Memory, window: &Window, turn: &mut Turn) -> Answers {
-    let questions = window.logins.questions(&mut memory.past.known);
-    match &app.history {
-        Some(history) if !questions.is_empty() => history.look_up(&questions, turn).await,
-        _ => Answers::new(),
-    }
-}
-
-/// Writes what the window has taught, but for the records that come again. What could not be written
-/// is known to this process all the same, which tries again with the next such login.
-async fn teach(
-    app: &App,
-    memory: &mut Memory,
-    window: &Window,
-    (answers, failed): (&Answers, &[(BTreeSet<usize>, SlackError)]),
-    turn: &mut Turn,
-) {
-    let news = memory.past.refusals.take_news();
-    let (Some(history), Some(remembered)) = (&app.history, &app.settings.remembered) else {
-        return;
-    };
-    if !news.is_empty() {
-        history.tell(&news, turn).await;
-    }
-    let has_failed = |record| failed.iter().any(|(records, _)| records.contains(&record));
-    let known = &mut memory.past.known;
-    let lessons = window.logins.lessons(known, answers, has_failed);
-    if lessons.is_empty() {
-        return;
-    }
-    let written = history.teach(&lessons, remembered, turn).await;
-    let written: HashSet<_> = written.into_iter().collect();
-    for lesson in &lessons {
-        let until = Until {
-            expiry: remembered.expiry(lesson.time),
-            day: written.contains(&lesson.key).then(|| day(lesson.time)),
-        };
-        known.learn(lesson.key, until);
-    }
-}
-
-fn failures(records: &[Record], failed: impl IntoIterator<Item = usize>) -> Value {
-    let failed = failed.into_iter().filter_map(|at| records.get(at));
-    let failures: Vec<_> = failed
-        .map(|record| json!({ "itemIdentifier": record.id }))
-        .collect();
+fn failures(ids: impl IntoIterator<Item = String>) -> Value {
+    let ids = ids.into_iter();
+    let failures: Vec<_> = ids.map(|id| json!({ "itemIdentifier": id })).collect();
     json!({ "batchItemFailures": failures })
 }
 

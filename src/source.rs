@@ -6,6 +6,7 @@
 //! | `{"Records": [{"kinesis": …}, …]}` | a stream | `{"batchItemFailures": […]}` |
 //! | `{"Records": [{"eventSource": "aws:sqs", …}, …]}` | the retry queue | `{"batchItemFailures": […]}` |
 //! | `{"test": true}` | a person | `{"channels": {…}}` |
+//! | `{"access_summary": true}` | a schedule | `{"access_summary": {…}}` |
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -20,9 +21,16 @@ pub enum Invocation {
     /// Kinesis Data Streams, in the order of the stream.
     Stream(Vec<Record>),
     /// The retry queue, in any order.
-    Queue(Vec<Record>),
+    Queue {
+        /// Batches, and what cannot be read.
+        records: Vec<Record>,
+        /// The ids of the messages that ask for an access summary.
+        summaries: Vec<String>,
+    },
     /// Somebody tries the webhooks.
     Test,
+    /// It is time to tell who has used access.
+    AccessSummary,
 }
 
 /// One of many batches.
@@ -46,6 +54,9 @@ enum Payload {
     },
     Test {
         test: bool,
+    },
+    Summary {
+        access_summary: bool,
     },
     Other(IgnoredAny),
 }
@@ -89,8 +100,10 @@ struct FailureRecord {
 }
 
 #[derive(Deserialize)]
-struct RequestPayload {
-    awslogs: AwsLogs,
+#[serde(untagged)]
+enum RequestPayload {
+    Batch { awslogs: AwsLogs },
+    Summary { access_summary: bool },
 }
 
 /// Reads the JSON of an event.
@@ -102,39 +115,55 @@ pub fn read(json: &str) -> Result<Invocation, DecodeError> {
         Ok(Payload::Direct { awslogs }) => Ok(Invocation::Direct(awslogs.data)),
         Ok(Payload::Records { records }) => Ok(of_records(records)),
         Ok(Payload::Test { test: true }) => Ok(Invocation::Test),
+        Ok(Payload::Summary {
+            access_summary: true,
+        }) => Ok(Invocation::AccessSummary),
         _ => Err(DecodeError::NotAnEvent),
     }
 }
 
-fn of_records(records: Vec<RawRecord>) -> Invocation {
-    let is_queue = matches!(records.first(), Some(RawRecord::Sqs { .. }));
-    let records = records.into_iter().map(record).collect();
+fn of_records(raw: Vec<RawRecord>) -> Invocation {
+    let is_queue = matches!(raw.first(), Some(RawRecord::Sqs { .. }));
+    let (mut records, mut summaries) = (Vec::new(), Vec::new());
+    for record in raw {
+        match record {
+            RawRecord::Kinesis { kinesis, event_id } => records.push(of_stream(kinesis, &event_id)),
+            RawRecord::Sqs { message_id, body } => match of_queue(&body) {
+                Some(RequestPayload::Summary {
+                    access_summary: true,
+                }) => summaries.push(message_id),
+                payload => records.push(Record {
+                    id: message_id,
+                    data: match payload {
+                        Some(RequestPayload::Batch { awslogs }) => Ok(awslogs.data),
+                        _ => Err(DecodeError::NotAFailureRecord),
+                    },
+                }),
+            },
+        }
+    }
     if is_queue {
-        Invocation::Queue(records)
+        Invocation::Queue { records, summaries }
     } else {
         Invocation::Stream(records)
     }
 }
 
-fn record(record: RawRecord) -> Record {
-    match record {
-        // An event id is `<shard>:<sequence number>`.
-        RawRecord::Kinesis { kinesis, event_id } => Record {
-            id: match kinesis.sequence_number {
-                none if none.is_empty() => {
-                    event_id.rsplit(':').next().unwrap_or_default().to_owned()
-                }
-                number => number,
-            },
-            data: Ok(kinesis.data),
+/// An event id is `<shard>:<sequence number>`.
+fn of_stream(kinesis: KinesisData, event_id: &str) -> Record {
+    let of_event = || event_id.rsplit(':').next().unwrap_or_default().to_owned();
+    Record {
+        id: match kinesis.sequence_number {
+            none if none.is_empty() => of_event(),
+            number => number,
         },
-        RawRecord::Sqs { message_id, body } => Record {
-            id: message_id,
-            data: serde_json::from_str(&body)
-                .map(|record: FailureRecord| record.request_payload.awslogs.data)
-                .map_err(|_| DecodeError::NotAFailureRecord),
-        },
+        data: Ok(kinesis.data),
     }
+}
+
+fn of_queue(body: &str) -> Option<RequestPayload> {
+    let record: Option<FailureRecord> = serde_json::from_str(body).ok();
+    record.map(|record| record.request_payload)
 }
 
 #[cfg(test)]
@@ -172,13 +201,24 @@ mod tests {
         );
         check(
             r#"{"Records": [{"eventSource": "aws:sqs", "messageId": "m", "body": "{\"requestPayload\": {\"awslogs\": {\"data\": \"x\"}}}"}, {"eventSource": "aws:sqs", "messageId": "n", "body": "?"}]}"#,
-            Ok(Invocation::Queue(vec![
-                record("m", Ok("x")),
-                record("n", Err(DecodeError::NotAFailureRecord)),
-            ])),
+            Ok(Invocation::Queue {
+                records: vec![
+                    record("m", Ok("x")),
+                    record("n", Err(DecodeError::NotAFailureRecord)),
+                ],
+                summaries: Vec::new(),
+            }),
+        );
+        check(
+            r#"{"Records": [{"messageId": "m", "body": "{\"requestPayload\": {\"access_summary\": true}}"}, {"messageId": "n", "body": "{\"requestPayload\": {\"access_summary\": false}}"}]}"#,
+            Ok(Invocation::Queue {
+                records: vec![record("n", Err(DecodeError::NotAFailureRecord))],
+                summaries: vec!["m".to_owned()],
+            }),
         );
         check(r#"{"Records": []}"#, Ok(Invocation::Stream(Vec::new())));
         check(r#"{"test": true}"#, Ok(Invocation::Test));
+        check(r#"{"access_summary": true}"#, Ok(Invocation::AccessSummary));
     }
 
     #[test]
@@ -190,6 +230,7 @@ mod tests {
             "",
             "{",
             r#"{"test": false}"#,
+            r#"{"access_summary": false}"#,
             r#"{"awslogs": {"data": 1}}"#,
             &deep,
         ] {

@@ -7,6 +7,7 @@ mod support;
 mod tool;
 
 use std::io::Write;
+use std::path::Path;
 
 use aurora_connection_audit::cloudwatch::decode;
 use aurora_connection_audit::source::{self, Invocation};
@@ -27,9 +28,22 @@ fn the_demo_shows_what_slack_got() {
         "What Slack got",
         "prod-orders",
         "refused",
+        "New user: app_user",
+        "3 clusters",
+        "after 6 refusals in ten minutes",
+        "access: 7 users of 3 clusters",
+        "dave (last ",
     ] {
         assert!(shown.contains(fact), "{fact} is not in\n{shown}");
     }
+}
+
+#[test]
+fn the_demo_writes_what_slack_got_as_a_page() {
+    let page = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo.html");
+    output(&["demo", "--html", page.to_str().unwrap()], "");
+    let page = std::fs::read_to_string(page).unwrap();
+    assert_eq!(page.matches("<article>").count(), 4);
 }
 
 #[test]

@@ -1,7 +1,20 @@
 //! What is new, and who got in after being refused, against the real `bootstrap`.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests may"
+)]
 
+#[path = "signal/access.rs"]
+mod access;
+#[path = "signal/day.rs"]
+mod day;
+#[path = "signal/faults.rs"]
+mod faults;
+#[path = "signal/learn.rs"]
+mod learn;
 mod support;
 
 use std::time::{Duration, SystemTime};

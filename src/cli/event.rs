@@ -86,8 +86,24 @@ pub fn log_data(log_group: &str, log_stream: &str, text: &str, now: SystemTime) 
 /// # Errors
 /// Never in practice: nothing but memory is written to.
 pub fn payload(data: &LogData) -> io::Result<String> {
+    Ok(json!({ "awslogs": { "data": encoded(data)? } }).to_string())
+}
+
+/// The payload of a window of a stream.
+///
+/// # Errors
+/// As [`payload`].
+pub fn window(batches: &[LogData]) -> io::Result<String> {
+    let records = batches.iter().zip(1..).map(|(data, number)| {
+        let kinesis = json!({ "data": encoded(data)?, "sequenceNumber": number.to_string() });
+        Ok(json!({ "eventSource": "aws:kinesis", "kinesis": kinesis }))
+    });
+    let records: io::Result<Vec<_>> = records.collect();
+    Ok(json!({ "Records": records? }).to_string())
+}
+
+fn encoded(data: &LogData) -> io::Result<String> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
     gzip.write_all(&serde_json::to_vec(data)?)?;
-    let data = STANDARD.encode(gzip.finish()?);
-    Ok(json!({ "awslogs": { "data": data } }).to_string())
+    Ok(STANDARD.encode(gzip.finish()?))
 }

@@ -19,12 +19,12 @@ filter-log-events, aws logs tail, aws rds download-db-log-file-portion). --log-l
 by itself.
 
 Results go to standard output, everything else to standard error. The exit status is 0 when all went
-well, 1 when the demo failed, and 2 for a wrong flag or a file that cannot be read.";
+well, 1 when the demo or the table of learn failed, and 2 for a wrong flag or a file that cannot be read.";
 
 pub(super) const DEMO: &str = "\
 Examples:
   aurora-connection-audit demo
-  aurora-connection-audit demo --language en --time-zone UTC --cluster prod-orders";
+  aurora-connection-audit demo --language en --time-zone UTC --cluster prod-orders --html demo.html";
 
 pub(super) const PREVIEW: &str = "\
 Examples:
@@ -58,6 +58,21 @@ Examples:
 A date is its beginning in UTC. What has no time is kept. A row is confirmed if PostgreSQL alone can
 have written its lines. In CSV a cell that a spreadsheet would calculate begins with an apostrophe,
 and characters that cannot be seen are written out.";
+
+pub(super) const LEARN: &str = "\
+Examples:
+  aurora-connection-audit learn --table connection-audit-history --log-group /aws/rds/cluster/orders/postgresql --account 123456789012 postgresql.log.*
+  aurora-connection-audit learn --dry-run --log-group /aws/rds/cluster/orders/postgresql --account 123456789012 postgresql.log
+  The last 30 days of a log group, with your own credentials:
+    eval \"$(aws configure export-credentials --format env)\"
+    aws logs filter-log-events --log-group-name \"$GROUP\" --start-time \"$(date -d '30 days ago' +%s)000\" |
+      aurora-connection-audit learn --table \"$TABLE\" --log-group \"$GROUP\" \\
+        --account \"$(aws sts get-caller-identity --query Account --output text)\"
+
+Give the whole log, without a filter pattern: only certain logins teach, and lines on their own prove
+nothing. Networks and days must be those of the function. The credentials are those in AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; they need dynamodb:BatchGetItem and dynamodb:UpdateItem. The
+exit status is 1 when the table did not take everything; what was written stays.";
 
 pub(super) const REPLAY: &str = "\
 Examples:

@@ -1,9 +1,12 @@
-//! A Lambda Runtime API, a Secrets Manager and a Slack on one port of this machine.
+//! A Lambda Runtime API, a Secrets Manager, a DynamoDB and a Slack on one port of this machine.
 //!
 //! Each answers by a script, and well once the script is over. For the demo and the tests.
 
+pub mod dynamodb;
+mod http;
+
 use std::collections::{HashMap, VecDeque};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -11,10 +14,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
+use self::dynamodb::Items;
+use self::http::{Request, read_request, write_reply};
+
 /// The path of the webhook that the local secret holds unless a script says otherwise.
 pub const WEBHOOK: &str = "/services/T0/B0/local";
 
-/// The three servers. They end with the process.
+/// The four servers. They end with the process.
 #[derive(Debug, Clone)]
 pub struct Local {
     address: SocketAddr,
@@ -38,6 +44,7 @@ struct State {
     secrets: VecDeque<Reply>,
     secret_requests: Vec<String>,
     posts: Vec<Post>,
+    items: Items,
 }
 
 #[derive(Debug)]
@@ -163,6 +170,22 @@ impl Local {
             .collect()
     }
 
+    /// What makes `bootstrap` remember logins, in the DynamoDB of these servers.
+    #[must_use]
+    pub fn history(&self) -> [(&'static str, String); 2] {
+        [
+            ("HISTORY_TABLE", "history".to_owned()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.url()),
+        ]
+    }
+
+    /// Puts an item into the table.
+    pub fn put_item(&self, key: &str, item: Value) {
+        if let Value::Object(item) = item {
+            self.state().items.insert(key.to_owned(), item);
+        }
+    }
+
     /// Slack's next answers at a path.
     pub fn script_slack(&self, path: &str, replies: impl IntoIterator<Item = Reply>) {
         self.state()
@@ -267,7 +290,10 @@ impl Local {
             Some("invocation/next") => self.next_event(),
             Some(path) => self.report(path, request),
             None if request.head.contains("secretsmanager.GetSecretValue") => self.secret(request),
-            None => self.slack(request),
+            None => match request.head.split_once("DynamoDB_20120810.") {
+                Some((_, rest)) => self.table(rest.lines().next().unwrap_or_default(), request),
+                None => self.slack(request),
+            },
         }
     }
 
@@ -318,6 +344,13 @@ impl Local {
         }
     }
 
+    fn table(&self, operation: &str, request: &Request) -> Reply {
+        let request = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
+        let items = &mut self.state().items;
+        let (status, body) = dynamodb::answer(operation, &request, items, 0);
+        Reply::status(status, &body.to_string())
+    }
+
     fn slack(&self, request: &Request) -> Reply {
         let mut state = self.state();
         let script = state.slack.get_mut(&request.path);
@@ -350,64 +383,4 @@ fn deadline_header(deadline: &Deadline) -> String {
         Deadline::Unsaid => return String::new(),
     };
     format!("lambda-runtime-deadline-ms: {value}\r\n")
-}
-
-struct Request {
-    path: String,
-    /// Request line and headers, in lower case but for the path.
-    head: String,
-    body: Vec<u8>,
-}
-
-/// HTTP/1.1 with `Content-Length` or chunks, as the two clients here send.
-fn read_request(connection: &TcpStream) -> io::Result<Request> {
-    let mut reader = BufReader::new(connection);
-    let mut head = String::new();
-    while reader.read_line(&mut head)? > 2 {}
-    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-    if header(&head, "expect").is_some() {
-        (&mut &*connection).write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
-    }
-    let mut body = Vec::new();
-    if header(&head, "transfer-encoding").is_some() {
-        read_chunks(&mut reader, &mut body)?;
-    } else if let Some(length) = header(&head, "content-length") {
-        reader
-            .take(length.parse().unwrap_or(0))
-            .read_to_end(&mut body)?;
-    }
-    Ok(Request { path, head, body })
-}
-
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    head.lines().skip(1).find_map(|line| {
-        let (key, value) = line.split_once(':')?;
-        key.eq_ignore_ascii_case(name).then(|| value.trim())
-    })
-}
-
-fn read_chunks(reader: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<()> {
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        let length = u64::from_str_radix(line.trim(), 16).map_err(io::Error::other)?;
-        reader.take(length).read_to_end(body)?;
-        reader.read_line(&mut line)?;
-        if length == 0 {
-            return Ok(());
-        }
-    }
-}
-
-fn write_reply(mut connection: &TcpStream, reply: Reply) -> io::Result<()> {
-    match reply {
-        Reply::Answer(status, headers, body) => write!(
-            connection,
-            "HTTP/1.1 {status} -\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n{body}",
-            body.len()
-        ),
-        Reply::Stall => connection.read(&mut [0]).map(drop),
-        Reply::Cut => write!(connection, "HTTP/1.1 200 -\r\ncontent-length: 100\r\n\r\no"),
-        Reply::HangUp => Ok(()),
-    }
 }

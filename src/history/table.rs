@@ -12,6 +12,7 @@ use super::{Answers, Key, Lesson, Remembered, Until, day};
 use crate::aws::dynamodb::{Attribute, Item, KEY, MOST_KEYS, Table, TableError, Update};
 use crate::detection::Refusal;
 use crate::detection::shelf::{self, Shelf};
+use crate::digest::digest;
 
 /// An invocation waits no longer for the table, whatever ails it.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -31,6 +32,7 @@ pub struct History {
 #[derive(Debug)]
 pub struct Turn {
     left: Duration,
+    looking_up: Duration,
     /// The first error; nothing is asked or written after it.
     pub error: Option<TableError>,
 }
@@ -39,12 +41,24 @@ impl Default for Turn {
     fn default() -> Self {
         Self {
             left: PATIENCE,
+            looking_up: LOOKING_UP,
             error: None,
         }
     }
 }
 
 impl Turn {
+    /// For somebody who would rather wait than not know.
+    #[must_use]
+    pub fn patient() -> Self {
+        const PATIENT: Duration = Duration::from_mins(2);
+        Self {
+            left: PATIENT,
+            looking_up: PATIENT,
+            error: None,
+        }
+    }
+
     /// Gives the table at most `limit` of the time that is left.
     async fn take<T: Default>(
         &mut self,
@@ -83,7 +97,7 @@ impl History {
 
     /// What the table says about the keys; nothing of those that it does not answer for.
     pub async fn look_up(&self, questions: &[Key], turn: &mut Turn) -> Answers {
-        turn.take(LOOKING_UP, async |deadline| {
+        turn.take(turn.looking_up, async |deadline| {
             let asked = questions.chunks(MOST_KEYS).map(|keys| async move {
                 let texts: Vec<_> = keys.iter().map(|key| key.text()).collect();
                 let attributes = ["last", "ttl"];
@@ -106,7 +120,7 @@ impl History {
 
     /// What other processes have told of refusals.
     pub async fn recall(&self, shelves: &[Shelf], turn: &mut Turn) -> Vec<Refusal> {
-        turn.take(LOOKING_UP, async |deadline| {
+        turn.take(turn.looking_up, async |deadline| {
             let keys: Vec<_> = shelves.iter().map(|shelf| shelf.key.text()).collect();
             let mut refusals = Vec::new();
             for keys in keys.chunks(MOST_KEYS) {
@@ -145,7 +159,7 @@ impl History {
         remembered: &Remembered,
         turn: &mut Turn,
     ) -> Vec<Key> {
-        turn.take(PATIENCE, async |deadline| {
+        turn.take(turn.left, async |deadline| {
             let written = lessons.iter().map(|lesson| async move {
                 let update = update(lesson, remembered);
                 let written = self.table.update(&self.client, &update, deadline).await;
@@ -163,6 +177,81 @@ impl History {
         })
         .await
     }
+
+    /// Says of what the table knows that it was there before: nothing else of it changes.
+    pub async fn backdate(&self, lessons: &[Lesson<'_>], turn: &mut Turn) {
+        turn.take(turn.left, async |deadline| {
+            let written = lessons.iter().map(|lesson| async move {
+                let update = was_there(lesson);
+                self.table.update(&self.client, &update, deadline).await
+            });
+            let mut written = stream::iter(written).buffer_unordered(AT_ONCE);
+            while let Some(written) = written.next().await {
+                if let Err(error) = written {
+                    return ((), Some(error));
+                }
+            }
+            ((), None)
+        })
+        .await;
+    }
+}
+
+impl History {
+    /// The day of the last access summary, if there was one.
+    ///
+    /// # Errors
+    /// When DynamoDB does not say so before the deadline.
+    pub async fn last_summary(&self, deadline: Instant) -> Result<Option<i64>, TableError> {
+        let keys = [summary_key()];
+        let items = self.table.get(&self.client, &keys, &["last"], deadline);
+        let items = items.await?;
+        Ok(items.first().and_then(last_day))
+    }
+
+    /// Remembers that there was a summary, for good.
+    ///
+    /// # Errors
+    /// When DynamoDB does not do so before the deadline.
+    pub async fn remember_summary(&self, time: i64, deadline: Instant) -> Result<(), TableError> {
+        let update = Update {
+            key: summary_key(),
+            expression: "SET #what = :what, #last = :last".to_owned(),
+            condition: None,
+            names: vec!["what", "last"],
+            values: vec![
+                ("what", Attribute::S("summary".to_owned())),
+                ("last", Attribute::S(date(time))),
+            ],
+        };
+        self.table.update(&self.client, &update, deadline).await
+    }
+
+    /// Hands every item of the table to `each`, in any order, also what has expired.
+    ///
+    /// # Errors
+    /// When DynamoDB does not give all of them before the deadline.
+    pub async fn read_all(
+        &self,
+        attributes: &[&'static str],
+        mut each: impl FnMut(Item),
+        deadline: Instant,
+    ) -> Result<(), TableError> {
+        let mut start = None;
+        loop {
+            let page = self.table.scan(&self.client, attributes, start, deadline);
+            let (items, next) = page.await?;
+            items.into_iter().for_each(&mut each);
+            if next.is_none() {
+                return Ok(());
+            }
+            start = next;
+        }
+    }
+}
+
+fn summary_key() -> String {
+    Key(digest(&["summary"])).text()
 }
 
 fn answer_of(
@@ -183,17 +272,22 @@ fn until(item: &Item) -> Until {
         Some(Attribute::N(number)) => number.parse().unwrap_or_default(),
         _ => 0,
     };
-    let day = match item.get("last") {
+    Until {
+        expiry,
+        day: last_day(item),
+    }
+}
+
+fn last_day(item: &Item) -> Option<i64> {
+    match item.get("last") {
         Some(Attribute::S(date)) => read_date(date),
         _ => None,
-    };
-    Until { expiry, day }
+    }
 }
 
 /// A day is written once: another process may have been faster, and a late batch changes nothing.
 fn update(lesson: &Lesson<'_>, remembered: &Remembered) -> Update {
     let text = |text: &str| Attribute::S(text.to_owned());
-    let date = date(lesson.time);
     let place = lesson.place;
     let mut values = vec![
         ("what", text(lesson.what)),
@@ -204,27 +298,33 @@ fn update(lesson: &Lesson<'_>, remembered: &Remembered) -> Update {
             "ttl",
             Attribute::N(remembered.expiry(lesson.time).to_string()),
         ),
-        ("last", text(&date)),
+        ("last", text(&date(lesson.time))),
+        ("first", text(&date(lesson.first))),
     ];
     values.extend(place.account.as_deref().map(|id| ("account", text(id))));
     values.extend(lesson.name.map(|name| (lesson.what, text(name))));
-    let mut names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
-    let sets: Vec<_> = names
-        .iter()
-        .map(|name| format!("#{name} = :{name}"))
-        .collect();
-    let first = if lesson.had_expired {
-        "#first = :last"
-    } else {
-        "#first = if_not_exists(#first, :last)"
-    };
-    names.push("first");
+    let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
+    let sets = names.iter().map(|name| match *name {
+        "first" if !lesson.had_expired => "#first = if_not_exists(#first, :first)".to_owned(),
+        name => format!("#{name} = :{name}"),
+    });
+    let sets: Vec<_> = sets.collect();
     Update {
         key: lesson.key.text(),
-        expression: format!("SET {}, {first}", sets.join(", ")),
+        expression: format!("SET {}", sets.join(", ")),
         condition: Some("attribute_not_exists(#last) OR #last < :last"),
         names,
         values,
+    }
+}
+
+fn was_there(lesson: &Lesson<'_>) -> Update {
+    Update {
+        key: lesson.key.text(),
+        expression: "SET #first = :first".to_owned(),
+        condition: Some("#first > :first"),
+        names: vec!["first"],
+        values: vec![("first", Attribute::S(date(lesson.first)))],
     }
 }
 
@@ -261,7 +361,8 @@ pub fn date(time: i64) -> String {
 }
 
 /// The day of `2026-11-24`, counted from the epoch.
-fn read_date(date: &str) -> Option<i64> {
+#[must_use]
+pub fn read_date(date: &str) -> Option<i64> {
     let mut parts = date.split('-');
     let (year, month, of_month) = (parts.next()?, parts.next()?, parts.next()?);
     let month = Month::try_from(month.parse::<u8>().ok()?).ok()?;

@@ -7,6 +7,7 @@
 //! (<https://docs.slack.dev/reference/block-kit/blocks>), and about 13 000 over all blocks, which
 //! Slack does not document.
 
+mod access;
 mod facts;
 mod group;
 mod many;
@@ -22,6 +23,7 @@ use super::console;
 use super::mrkdwn::length;
 use super::text::{Language, Words};
 use super::time_zone::TimeZone;
+use crate::access::Access;
 use crate::entry::{Place, Shown};
 use crate::findings::Findings;
 use crate::sessions::{Connection, Outcome};
@@ -108,6 +110,12 @@ pub fn test(style: &Style) -> Value {
             Block::Section(words.test.to_owned()),
         ],
     })
+}
+
+/// The message about who has used access, whatever their number.
+#[must_use]
+pub fn access(access: &Access, style: &Style) -> Value {
+    body(&self::access::message(access, style))
 }
 
 fn body(message: &Message) -> Value {

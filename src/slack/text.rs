@@ -117,6 +117,27 @@ pub struct Words {
     /// In a list, beside the user: a new user, network or database.
     pub new: [&'static str; 3],
 
+    /// Headline of the access summary: how many users, of how many clusters.
+    pub access: fn(usize, usize) -> String,
+    /// Since the day of the last summary, and until today.
+    pub access_since: fn(&str, &str) -> String,
+    /// The first summary: until today, and how many days are remembered.
+    pub access_first: fn(&str, u16) -> String,
+    /// About how many users something is new.
+    pub access_new: fn(usize) -> String,
+    /// How many have not connected for so many days.
+    pub access_idle: fn(usize, u16) -> String,
+    /// What that means, and after how many days they are forgotten.
+    pub access_idle_means: fn(u16) -> String,
+    /// How many others have connected.
+    pub access_connected: fn(usize) -> String,
+    /// The last day on which one connected.
+    pub access_last: fn(&str) -> String,
+    /// What a cluster's line had no room for.
+    pub access_more: fn(usize) -> String,
+    /// What a list had no room for: clusters, and users in them and elsewhere.
+    pub access_more_clusters: fn(usize, usize) -> String,
+
     /// Between the parts of a headline.
     pub comma: &'static str,
     /// Headline when log lines could not be read and nothing else is to be told.

@@ -1,14 +1,13 @@
-//! A DynamoDB of this process: `BatchGetItem`, `UpdateItem` and `Scan` of one table, as far as
-//! `bootstrap` uses them, and the faults that they can have.
+//! A DynamoDB of this process, with one table, and the faults that it can have.
 
-use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use aurora_connection_audit::cli::local::dynamodb::{self, Items};
+use serde_json::{Value, json};
 
 pub struct DynamoDb {
     address: SocketAddr,
@@ -17,9 +16,11 @@ pub struct DynamoDb {
 
 #[derive(Default)]
 pub struct State {
-    pub items: HashMap<String, Map<String, Value>>,
+    pub items: Items,
     pub calls: Vec<(String, Value)>,
     pub fault: Option<Fault>,
+    /// So many items are in a page of `Scan`; all where it is zero.
+    pub page: usize,
 }
 
 #[derive(Clone)]
@@ -28,8 +29,14 @@ pub enum Fault {
     Refuses(u16, &'static str),
     /// The same, for one operation.
     RefusesOnly(&'static str, u16, &'static str),
+    /// The same, for each second call.
+    RefusesEveryOther(u16, &'static str),
+    /// The next call finds no capacity; those behind it do.
+    ThrottlesOnce,
     /// Answers too late.
     Slow(Duration),
+    /// The same, for one operation.
+    SlowOnly(&'static str, Duration),
     /// Ends the connection.
     HangsUp,
     /// Leaves keys for later: every other call leaves all.
@@ -103,7 +110,11 @@ fn serve(connection: &TcpStream, state: &Mutex<State>) -> Option<()> {
     let (fault, count) = {
         let mut state = state.lock().unwrap();
         state.calls.push((operation.clone(), request.clone()));
-        (state.fault.clone(), state.calls.len())
+        let fault = state.fault.clone();
+        if let Some(Fault::ThrottlesOnce) = fault {
+            state.fault = None;
+        }
+        (fault, state.calls.len())
     };
     let refusal = |status, code: &str| {
         let kind = format!("com.amazonaws.dynamodb.v20120810#{code}");
@@ -113,15 +124,23 @@ fn serve(connection: &TcpStream, state: &Mutex<State>) -> Option<()> {
         Some(Fault::HangsUp) => return None,
         Some(Fault::Refuses(status, code)) => refusal(status, code),
         Some(Fault::RefusesOnly(only, status, code)) if only == operation => refusal(status, code),
+        Some(Fault::RefusesEveryOther(status, code)) if count.is_multiple_of(2) => {
+            refusal(status, code)
+        }
+        Some(Fault::ThrottlesOnce) => refusal(400, "ProvisionedThroughputExceededException"),
         Some(Fault::LeavesAllKeys) if operation == "BatchGetItem" => leave(&request),
         Some(Fault::LeavesKeys) if operation == "BatchGetItem" && count.is_multiple_of(2) => {
             leave(&request)
         }
         fault => {
-            if let Some(Fault::Slow(time)) = fault {
-                thread::sleep(time);
+            match fault {
+                Some(Fault::Slow(time)) => thread::sleep(time),
+                Some(Fault::SlowOnly(only, time)) if only == operation => thread::sleep(time),
+                _ => {}
             }
-            answer(&operation, &request, &mut state.lock().unwrap())
+            let mut state = state.lock().unwrap();
+            let page = state.page;
+            dynamodb::answer(&operation, &request, &mut state.items, page)
         }
     };
     let body = answer.to_string();
@@ -139,86 +158,4 @@ fn leave(request: &Value) -> (u16, Value) {
         200,
         json!({ "Responses": {}, "UnprocessedKeys": request["RequestItems"] }),
     )
-}
-
-fn answer(operation: &str, request: &Value, state: &mut State) -> (u16, Value) {
-    match operation {
-        "BatchGetItem" => {
-            let (table, asked) = request["RequestItems"]
-                .as_object()
-                .unwrap()
-                .iter()
-                .next()
-                .unwrap();
-            let keys = asked["Keys"].as_array().unwrap();
-            assert!(keys.len() <= 100);
-            let names = asked["ExpressionAttributeNames"].as_object().unwrap();
-            let items = keys.iter().filter_map(|key| {
-                let item = state.items.get(key["k"]["S"].as_str().unwrap())?;
-                let projected = names.values().map(|name| name.as_str().unwrap());
-                let projected =
-                    projected.filter_map(|name| Some((name.to_owned(), item.get(name)?.clone())));
-                Some(Value::Object(projected.collect()))
-            });
-            (
-                200,
-                json!({ "Responses": { table: items.collect::<Vec<_>>() }, "UnprocessedKeys": {} }),
-            )
-        }
-        "UpdateItem" => update(request, state),
-        "Scan" => {
-            let items: Vec<_> = state.items.values().cloned().map(Value::Object).collect();
-            (200, json!({ "Items": items, "Count": items.len() }))
-        }
-        _ => panic!("{operation}"),
-    }
-}
-
-/// `SET #a = :a, #b = if_not_exists(#b, :c) ADD #d :d`, on the one condition that there is.
-fn update(request: &Value, state: &mut State) -> (u16, Value) {
-    let key = request["Key"]["k"]["S"].as_str().unwrap();
-    let value = |name: &str| request["ExpressionAttributeValues"][name].clone();
-    let item = state.items.entry(key.to_owned()).or_default();
-    if let Some(condition) = request.get("ConditionExpression") {
-        assert_eq!(condition, "attribute_not_exists(#last) OR #last < :last");
-        let last = item.get("last").and_then(|last| last["S"].as_str());
-        if last.is_some_and(|last| last >= value(":last")["S"].as_str().unwrap()) {
-            return (
-                400,
-                json!({ "__type": "x#ConditionalCheckFailedException" }),
-            );
-        }
-    }
-    item.insert("k".to_owned(), json!({ "S": key }));
-    let expression = request["UpdateExpression"].as_str().unwrap();
-    let (add, sets) = match expression.strip_prefix("ADD ") {
-        Some(rest) => {
-            let (add, sets) = rest.split_once(" SET ").unwrap();
-            (Some(add), sets)
-        }
-        None => (None, expression.strip_prefix("SET ").unwrap()),
-    };
-    for set in sets.replace("(#first, ", "(#first; ").split(", ") {
-        let (name, to) = set.split_once(" = ").unwrap();
-        let name = name.strip_prefix('#').unwrap().to_owned();
-        match to.strip_prefix("if_not_exists(#first; ") {
-            Some(rest) => {
-                let value = value(rest.strip_suffix(')').unwrap());
-                item.entry(name).or_insert(value);
-            }
-            None => drop(item.insert(name, value(to))),
-        }
-    }
-    if let Some((name, added)) = add.and_then(|add| add.split_once(' ')) {
-        let set = item
-            .entry(name.replace('#', ""))
-            .or_insert(json!({ "SS": [] }));
-        let set = set["SS"].as_array_mut().unwrap();
-        for member in value(added)["SS"].as_array().unwrap() {
-            if !set.contains(member) {
-                set.push(member.clone());
-            }
-        }
-    }
-    (200, json!({}))
 }

@@ -223,7 +223,7 @@ fn rank<'g>(group: &'g Group<'_>) -> impl Ord + use<'g> {
 
 /// No list is pushed out by the others: each has an equal share for itself, and what it does not
 /// need goes to the most telling of the rest. So a thousand refusals cannot hide one entry.
-fn rooms(needs: &[usize]) -> Vec<usize> {
+pub(super) fn rooms(needs: &[usize]) -> Vec<usize> {
     let share = LISTS / needs.len().max(1);
     let mut left = LISTS.saturating_sub(needs.iter().map(|need| share.min(*need)).sum());
     needs
@@ -333,7 +333,7 @@ fn total_length(lines: &[Line]) -> usize {
 }
 
 /// Cuts a list into sections between two lines.
-fn sections(lines: &[String]) -> Vec<Block> {
+pub(super) fn sections(lines: &[String]) -> Vec<Block> {
     let mut sections = Vec::new();
     let mut section = String::new();
     let mut used = 0;

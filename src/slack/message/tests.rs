@@ -1,3 +1,4 @@
+mod access;
 mod limits;
 mod many;
 mod one;

@@ -25,6 +25,41 @@ pub(super) static EN: Words = Words {
     new_network: |user| format!("New network for {user}"),
     new_database: |user| format!("New database for {user}"),
     new: ["new user", "new network", "new database"],
+    access: |users, clusters| {
+        format!(
+            "Aurora PostgreSQL access: {} of {}",
+            counted(users, "user", "users"),
+            counted(clusters, "cluster", "clusters")
+        )
+    },
+    access_since: |since, today| format!("{since} to {today}, days in UTC"),
+    access_first: |today, days| {
+        format!("The first summary, {today}: all that is remembered, {days} days at most")
+    },
+    access_new: |n| format!("New: {}", counted(n, "user", "users")),
+    access_idle: |n, days| {
+        format!(
+            "No login for {} or longer: {}",
+            counted(usize::from(days), "day", "days"),
+            counted(n, "user", "users")
+        )
+    },
+    access_idle_means: |days| {
+        format!(
+            "They may no longer need access. Without a login for {} a user is forgotten, and listed no more.",
+            counted(usize::from(days), "day", "days")
+        )
+    },
+    access_connected: |n| format!("Connected: {}", counted(n, "user", "users")),
+    access_last: |day| format!("last {day}"),
+    access_more: |n| format!("and {n} more"),
+    access_more_clusters: |clusters, n| {
+        format!(
+            "and {} more ({} in all)",
+            counted(clusters, "cluster", "clusters"),
+            counted(n, "user", "users")
+        )
+    },
     comma: ", ",
     headline_unparsed: "Aurora PostgreSQL log cannot be read",
     facts: ByOutcome {

@@ -29,6 +29,24 @@ pub(super) static JA: Words = Words {
         "初めてのネットワーク",
         "初めてのデータベース",
     ],
+    access: |users, clusters| {
+        format!("Aurora PostgreSQLの利用状況: {clusters}クラスター、{users}ユーザー")
+    },
+    access_since: |since, today| format!("{since} から {today} まで（日付はUTC）"),
+    access_first: |today, days| {
+        format!("初回の集計（{today}）: 記録されているすべて（最大{days}日分）")
+    },
+    access_new: |n| format!("新規 {n}ユーザー"),
+    access_idle: |n, days| format!("{days}日以上接続なし {n}ユーザー"),
+    access_idle_means: |days| {
+        format!(
+            "アクセス権が不要になっている可能性があります。{days}日間接続がないユーザーは記録から消え、一覧に載らなくなります。"
+        )
+    },
+    access_connected: |n| format!("接続あり {n}ユーザー"),
+    access_last: |day| format!("最終 {day}"),
+    access_more: |n| format!("ほか{n}件"),
+    access_more_clusters: |clusters, n| format!("ほか{clusters}クラスター（{n}ユーザー）"),
     comma: "、",
     headline_unparsed: "Aurora PostgreSQLのログを読み取れません",
     facts: ByOutcome {
