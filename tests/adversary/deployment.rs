@@ -202,6 +202,39 @@ impl Deployment {
     }
 }
 
+impl Batch {
+    /// The log event that the byte at `offset` of the batch's text belongs to.
+    pub(crate) fn span_at(&self, offset: usize) -> Option<Range<usize>> {
+        let mut start = 0;
+        let found = self.events.iter().find(|event| {
+            start += event.len();
+            offset < start
+        });
+        found.cloned()
+    }
+
+    /// Is some of it here?
+    pub(crate) fn overlaps(&self, span: &Range<usize>) -> bool {
+        let at = self.events.partition_point(|event| event.end <= span.start);
+        self.events
+            .get(at)
+            .is_some_and(|event| event.start < span.end)
+    }
+
+    /// Is all of it here? Log events are whole, and adjacent unless a filter took some.
+    pub(crate) fn holds(&self, span: &Range<usize>) -> bool {
+        let mut at = span.start;
+        let first = self.events.partition_point(|event| event.end <= at);
+        for event in &self.events[first..] {
+            if event.start > at || at >= span.end {
+                break;
+            }
+            at = event.end;
+        }
+        at >= span.end
+    }
+}
+
 fn lines(text: &str) -> impl Iterator<Item = usize> {
     let ends = text.match_indices('\n').map(|(at, _)| at + 1);
     std::iter::once(0).chain(ends).filter(|at| *at < text.len())

@@ -149,7 +149,7 @@ fn is_imitated(identity: &str, told: &Told, backend: &Backend, version: u8) -> b
     backend.application_name.ends_with(&imitation) && (version < 14 || told.auth_method.is_none())
 }
 
-fn is_text(told: &str, bytes: &[u8]) -> bool {
+pub(super) fn is_text(told: &str, bytes: &[u8]) -> bool {
     told == String::from_utf8_lossy(bytes)
 }
 

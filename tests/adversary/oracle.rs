@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::deployment::{Batch, Deployment};
 use super::facts::differences;
+use super::history::is_true;
 use super::log::{Event, Log, Record};
 use super::reader::{Outcome, Telling, Told};
 use super::server;
@@ -39,6 +40,8 @@ pub(crate) struct Counts {
     pub(crate) false_facts: usize,
     pub(crate) hidden: usize,
     pub(crate) accused: usize,
+    /// What a history would learn.
+    pub(crate) taught: usize,
     /// No findings, and yet not well: unconfirmed entries that are false, and real events of honest clients
     /// that are told by nothing but somebody's suspicion.
     pub(crate) unconfirmed_false: usize,
@@ -56,6 +59,7 @@ impl Counts {
         self.false_facts += other.false_facts;
         self.hidden += other.hidden;
         self.accused += other.accused;
+        self.taught += other.taught;
         self.unconfirmed_false += other.unconfirmed_false;
         self.masked += other.masked;
     }
@@ -147,9 +151,20 @@ impl Judge<'_> {
                 user.is_some(),
             ))
         });
+        self.lessons(batch, telling);
         let mut free: Vec<bool> = vec![true; self.log.events.len()];
         for told in told {
             self.entry(batch, told, &mut free);
+        }
+    }
+
+    /// A history learns what is so, and of nobody else.
+    fn lessons(&mut self, batch: &Batch, telling: &Telling) {
+        self.verdict.counts.taught += telling.taught.len();
+        for lesson in &telling.taught {
+            if !is_true(lesson, batch, self.log, self.plan) {
+                self.find("taught what is not so", format!("{lesson:?}"));
+            }
         }
     }
 
@@ -356,39 +371,6 @@ fn is_of_its_bytes(told: &Told, event: &Event, batch: &Batch) -> bool {
         let overlaps = |span: &Range<usize>| span.start < told.end && told.start < span.end;
         event.bearing.iter().any(overlaps)
     })
-}
-
-impl Batch {
-    /// The log event that the byte at `offset` of the batch's text belongs to.
-    fn span_at(&self, offset: usize) -> Option<Range<usize>> {
-        let mut start = 0;
-        let found = self.events.iter().find(|event| {
-            start += event.len();
-            offset < start
-        });
-        found.cloned()
-    }
-
-    /// Is some of it here?
-    fn overlaps(&self, span: &Range<usize>) -> bool {
-        let at = self.events.partition_point(|event| event.end <= span.start);
-        self.events
-            .get(at)
-            .is_some_and(|event| event.start < span.end)
-    }
-
-    /// Is all of it here? Log events are whole, and adjacent unless a filter took some.
-    fn holds(&self, span: &Range<usize>) -> bool {
-        let mut at = span.start;
-        let first = self.events.partition_point(|event| event.end <= at);
-        for event in &self.events[first..] {
-            if event.start > at || at >= span.end {
-                break;
-            }
-            at = event.end;
-        }
-        at >= span.end
-    }
 }
 
 /// An event in one line.

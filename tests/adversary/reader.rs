@@ -5,6 +5,8 @@ use aurora_connection_audit::sessions::{self, Connection, Sessions};
 use std::time::Duration;
 use time::OffsetDateTime;
 
+use super::history::{Lesson, taught};
+
 /// What one process knows of the log from the batches it was given.
 #[derive(Default)]
 pub(crate) struct Memory(Announced);
@@ -28,6 +30,8 @@ pub(crate) struct Telling {
     pub(crate) told: Vec<Told>,
     /// Lines that look like connections and that the prefix cannot read.
     pub(crate) unparsed: usize,
+    /// What a history would learn of it.
+    pub(crate) taught: Vec<Lesson>,
 }
 
 /// An entry of the message. `None` is not known.
@@ -109,7 +113,9 @@ pub(crate) fn tell(
             joined.add(event);
         }
     }
-    telling.told = joined.take_all().into_iter().map(told).collect();
+    let connections = joined.take_all();
+    telling.taught = taught(&connections);
+    telling.told = connections.into_iter().map(told).collect();
     telling
 }
 

@@ -67,6 +67,12 @@ impl Found {
         }
     }
 
+    /// How often a history would have learned something.
+    pub(crate) fn taught(&self) -> usize {
+        let counts = self.by_deployment.values();
+        counts.map(|counts| counts.taught).sum()
+    }
+
     pub(crate) fn assert_nothing(&self) {
         assert!(self.classes.is_empty(), "{}", self.examples());
     }
@@ -83,6 +89,7 @@ impl Found {
             writeln!(text, "{label:58}{}", row(counts)).unwrap();
         }
         writeln!(text, "{:58}{}", "all", row(&all)).unwrap();
+        writeln!(text, "{} lessons for a history", all.taught).unwrap();
         #[expect(clippy::cast_precision_loss, reason = "a rate")]
         let rate = all.cases as f64 / self.seconds;
         writeln!(
