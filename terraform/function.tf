@@ -74,8 +74,9 @@ resource "aws_lambda_function" "this" {
       error_message = <<-EOT
         The settings take ${local.environment_bytes} bytes as environment variables. Lambda holds 4096, of which
         ${local.environment_bytes_max} are left beside the secret's ARN. Shorten notification.rules (RULES takes
-        ${length(local.rules_json)} characters), or show fewer log_groups under a name other than their cluster's
-        (CLUSTERS takes ${length(local.clusters_json)} characters).
+        ${length(local.rules_json)} characters), name fewer notification.accounts (ACCOUNTS takes
+        ${length(jsonencode(var.notification.accounts))}), or show fewer log_groups under a name other than their cluster's (CLUSTERS takes
+        ${length(local.clusters_json)}).
       EOT
     }
   }
