@@ -70,7 +70,7 @@ variable "lambda_zip_s3" {
 }
 
 variable "notification" {
-  description = "What is told, and how: `language` (ja, en), `time_zone` (IANA name), `notify_on` (authorized, rejected, disconnected, probed), `rules` (first match wins, see [Rules](#rules)), `log_line_prefix` (the clusters' setting), `metrics_namespace` (turns CloudWatch metrics on), `accounts` (account id => name shown in Slack). What is left out keeps the function's default: ja, Asia/Tokyo, RDS's own users ignored, RDS's default prefix, no metrics, accounts not shown"
+  description = "What is told, and how: `language` (ja, en), `time_zone` (IANA name), `notify_on` (authorized, rejected, disconnected, probed), `rules` (first match wins, see [Rules](#rules)), `log_line_prefix` (the clusters' setting), `metrics_namespace` (turns CloudWatch metrics on), `accounts` (account id => name shown in Slack where there are several accounts). What is left out keeps the function's default: ja, Asia/Tokyo, RDS's own users ignored, RDS's default prefix, no metrics, accounts shown by their ids"
   type = object({
     language          = optional(string)
     time_zone         = optional(string)
