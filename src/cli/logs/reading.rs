@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Piece;
 use super::stream::{Place, Stream};
-use crate::cli::input::texts::Input;
+use crate::cli::input::texts::{Input, Roomy};
 use crate::cli::progress::Progress;
 use crate::cli::{Failure, find_prefix};
 use crate::postgres::{Announced, Behind, LogLinePrefix};
@@ -45,7 +45,7 @@ pub(super) struct Logs<'a> {
 /// What is new of a log stream.
 struct Fresh {
     stream: String,
-    text: String,
+    text: Roomy,
     behind: Behind,
 }
 
@@ -98,7 +98,7 @@ impl<'a> Logs<'a> {
             if piece.is_some_and(|piece| out.send(piece).is_err()) {
                 return Ok(Next::EndOfFile);
             }
-            bytes += place.get().map_or(0, |(text, _)| text.len());
+            bytes += place.get().map_or(0, |(text, _)| text.as_str().len());
             if bytes >= ROUND_BYTES {
                 break;
             }
@@ -125,7 +125,7 @@ impl<'a> Logs<'a> {
         Ok(self.waiting.pop_front())
     }
 
-    fn take(&mut self, texts: Vec<(String, String)>) {
+    fn take(&mut self, texts: Vec<(String, Roomy)>) {
         if self.prefix.is_none() {
             let texts = texts.iter().map(|(_, text)| text.as_str());
             let longest = texts.max_by_key(|text| text.len()).unwrap_or_default();
@@ -143,7 +143,7 @@ impl<'a> Logs<'a> {
         self.has_ended = true;
         let ends = self.streams.iter().map(|stream| Fresh {
             stream: stream.name.clone(),
-            text: String::new(),
+            text: Roomy::default(),
             behind: Behind::Another,
         });
         self.waiting.extend(ends);

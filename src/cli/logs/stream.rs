@@ -5,13 +5,14 @@ use std::sync::OnceLock;
 use memchr::{memchr_iter, memrchr};
 
 use super::Piece;
+use crate::cli::input::texts::Roomy;
 use crate::postgres::{self, Begins, Behind, Evidence, LogLinePrefix, Text};
 
 /// A record that is longer is read no further: its rest is left out.
 const LONGEST_RECORD: usize = 16 << 20;
 
-/// The text of a piece, and the name of the log stream that it is of.
-pub(super) type Place = OnceLock<(String, String)>;
+/// A text and where in it a piece begins, and the name of the log stream that it is of.
+pub(super) type Place = OnceLock<(Roomy, String)>;
 
 pub(super) struct Stream<'a> {
     pub(super) name: String,
@@ -45,20 +46,21 @@ impl<'a> Stream<'a> {
     /// Reads what is `fresh`, and what has waited for it. The text finds its place in `place`.
     pub(super) fn read<'t>(
         &mut self,
-        fresh: String,
+        fresh: Roomy,
         behind: Behind,
         prefix: &LogLinePrefix,
         place: &'t Place,
     ) -> Option<Piece<'t>> {
         let text = self.text(fresh);
-        let whole = text.len();
+        let whole = text.as_str().len();
         if self.is_rest || whole == 0 || (behind == Behind::More && whole < self.enough) {
-            self.rest = text;
+            self.rest = text.into_string();
             return None;
         }
         let is_too_long = behind == Behind::More && self.enough > LONGEST_RECORD;
         let behind = if is_too_long { Behind::Another } else { behind };
         let (text, name) = place.get_or_init(|| (text, self.name.clone()));
+        let text = text.as_str();
         let readable = Text {
             text: readable(text, behind),
             begins: self.begins,
@@ -81,36 +83,33 @@ impl<'a> Stream<'a> {
         // What cannot be read yet is not tried again before there is twice as much.
         self.enough = if read.is_empty() { 2 * whole } else { 0 };
         rest.clone_into(&mut self.rest);
-        self.pass(read);
+        self.offset += read.len();
+        // The last line may be cut, where the record is too long.
+        let cut = !read.is_empty() && !read.ends_with('\n');
+        self.lines += piece.reading.counts.lines - usize::from(cut);
         Some(piece)
     }
 
     /// What has waited, and what is `fresh`, without the rest of a record that is too long.
-    fn text(&mut self, mut fresh: String) -> String {
-        let mut text = std::mem::take(&mut self.rest);
-        if text.len() > fresh.len() {
-            text.push_str(&fresh);
-        } else {
-            fresh.insert_str(0, &text);
-            text = fresh;
-        }
+    fn text(&mut self, fresh: Roomy) -> Roomy {
+        let text = fresh.behind(std::mem::take(&mut self.rest));
         if self.is_rest {
-            self.skip_rest(&mut text);
+            Roomy::from(self.without_rest(text.as_str()).to_owned())
+        } else {
+            text
         }
-        text
     }
 
     /// Leaves out the rest of a record that is too long.
-    fn skip_rest(&mut self, text: &mut String) {
+    fn without_rest<'t>(&mut self, text: &'t str) -> &'t str {
         let bytes = text.as_bytes();
         let end = memchr_iter(b'\n', bytes)
             .find(|feed| bytes.get(feed + 1).is_some_and(|next| *next != b'\t'));
         self.is_rest = end.is_none();
         let last_feed = usize::from(bytes.ends_with(b"\n"));
-        let length = end.map_or(bytes.len() - last_feed, |end| end + 1);
-        let behind = text.split_off(length);
-        self.pass(text);
-        *text = behind;
+        let (rest, behind) = text.split_at(end.map_or(bytes.len() - last_feed, |end| end + 1));
+        self.pass(rest);
+        behind
     }
 
     /// `text` is behind us.
