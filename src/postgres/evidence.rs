@@ -4,7 +4,7 @@
 //! full. Earlier texts are weak evidence: another process may have read the text between, and texts
 //! come late and twice. They may help to understand a line; they accuse nobody.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher, RandomState};
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
@@ -25,25 +25,47 @@ const MOST_LOGS: NonZeroUsize = NonZeroUsize::new(8192).expect("not zero");
 #[derive(Debug)]
 pub struct Announced {
     keys: RandomState,
-    backends: LruCache<u64, Seen, RandomState>,
-    logs: LruCache<u64, Log, RandomState>,
+    backends: Known<Seen>,
+    logs: Known<Log>,
     texts: u64,
+}
+
+/// By keyed hashes, which need no second hash.
+type Known<T> = LruCache<u64, T, BuildHasherDefault<Itself>>;
+
+/// A number is its own hash.
+#[derive(Debug, Default)]
+struct Itself(u64);
+
+impl Hasher for Itself {
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Default for Announced {
     fn default() -> Self {
-        let keys = RandomState::new();
         Self {
-            backends: LruCache::with_hasher(MOST_BACKENDS, keys.clone()),
-            logs: LruCache::with_hasher(MOST_LOGS, keys.clone()),
-            keys,
+            keys: RandomState::new(),
+            backends: LruCache::with_hasher(MOST_BACKENDS, BuildHasherDefault::new()),
+            logs: LruCache::with_hasher(MOST_LOGS, BuildHasherDefault::new()),
             texts: 0,
         }
     }
 }
 
 /// What a log has shown.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Log {
     received: bool,
     authenticated: bool,
@@ -68,6 +90,10 @@ pub(super) struct Seen {
 pub struct Evidence<'m> {
     announced: &'m mut Announced,
     log: u64,
+    /// What the log has shown so far.
+    shown: Log,
+    /// Has hashed the log; a backend follows.
+    hasher: DefaultHasher,
     text: u64,
     /// What the part before has left, where the text is read in parts.
     pub(super) left: Left,
@@ -92,8 +118,13 @@ impl Announced {
     /// The evidence of a new text of the log called `log`.
     pub fn text_of(&mut self, log: &str) -> Evidence<'_> {
         self.texts += 1;
+        let log = self.keys.hash_one(log);
+        let mut hasher = self.keys.build_hasher();
+        hasher.write_u64(log);
         Evidence {
-            log: self.keys.hash_one(log),
+            log,
+            shown: self.logs.get(&log).copied().unwrap_or_default(),
+            hasher,
             text: self.texts,
             left: Left::default(),
             announced: self,
@@ -106,8 +137,11 @@ impl Evidence<'_> {
     pub(super) fn backend(&self, prefix: &PrefixFields<'_>) -> Option<Backend> {
         let has_port = prefix.remote.is_some_and(|remote| remote.ends_with(')'));
         (has_port || prefix.backend_pid.is_some()).then(|| {
-            let backend = (self.log, prefix.remote, prefix.backend_pid);
-            Backend(self.announced.keys.hash_one(backend))
+            let mut hasher = self.hasher.clone();
+            let pid = prefix.backend_pid.map_or(u64::MAX, u64::from);
+            hasher.write_u64(pid);
+            prefix.remote.hash(&mut hasher);
+            Backend(hasher.finish())
         })
     }
 
@@ -137,11 +171,6 @@ impl Evidence<'_> {
     /// Takes back what was noted of a backend since it was `before`.
     pub(super) fn restore(&mut self, backend: Option<Backend>, before: Seen) {
         self.note(backend, |seen| *seen = before);
-    }
-
-    fn shown(&self) -> Log {
-        let shown = self.announced.logs.peek(&self.log);
-        shown.copied().unwrap_or_default()
     }
 
     /// Was the client received, in this text or an earlier one?
@@ -175,8 +204,7 @@ impl Evidence<'_> {
     }
 
     /// Has this text shown the beginning of the backend, and not yet that it was let in?
-    pub(super) fn is_starting_here(&self, backend: Option<Backend>) -> bool {
-        let seen = self.seen(backend);
+    pub(super) fn is_starting_here(&self, seen: &Seen) -> bool {
         [seen.received, seen.authenticated].contains(&Some(self.text))
             && seen.authorized != Some(self.text)
     }
@@ -187,8 +215,7 @@ impl Evidence<'_> {
     }
 
     /// Was the client received and let in in this text, and is it beyond doubt the same client?
-    pub(super) fn is_in_here(&self, backend: Option<Backend>) -> bool {
-        let seen = self.seen(backend);
+    pub(super) fn is_in_here(&self, seen: &Seen) -> bool {
         seen.received == Some(self.text) && seen.authorized == seen.received && !seen.may_be_new
     }
 
@@ -199,12 +226,12 @@ impl Evidence<'_> {
 
     /// Has the log shown `connection received` lines?
     pub(super) fn shows_announcements(&self) -> bool {
-        self.shown().received
+        self.shown.received
     }
 
     /// Has the log shown `connection authorized` lines?
     pub(super) fn shows_authorizations(&self) -> bool {
-        self.shown().authorized
+        self.shown.authorized
     }
 
     /// Can the client have proven its identity by GSSAPI, for all that its other lines say?
@@ -213,7 +240,7 @@ impl Evidence<'_> {
         match seen.authenticated {
             Some(_) => seen.authenticated_by_gss,
             // PostgreSQL 12 and 13 write no such line.
-            None => seen.received.is_none() || !self.shown().authenticated,
+            None => seen.received.is_none() || !self.shown.authenticated,
         }
     }
 
@@ -227,7 +254,10 @@ impl Evidence<'_> {
             };
             self.announced.backends.put(backend.0, seen);
         }
-        self.log_mut().received = true;
+        self.show(Log {
+            received: true,
+            ..self.shown
+        });
     }
 
     /// Perhaps a new backend: what is known of the old one proves nothing against it.
@@ -242,13 +272,19 @@ impl Evidence<'_> {
             seen.authenticated = Some(text);
             seen.authenticated_by_gss = by_gss;
         });
-        self.log_mut().authenticated = true;
+        self.show(Log {
+            authenticated: true,
+            ..self.shown
+        });
     }
 
     pub(super) fn authorized(&mut self, backend: Option<Backend>) {
         let text = self.text;
         self.note(backend, |seen| seen.authorized = Some(text));
-        self.log_mut().authorized = true;
+        self.show(Log {
+            authorized: true,
+            ..self.shown
+        });
     }
 
     fn note(&mut self, backend: Option<Backend>, change: impl FnOnce(&mut Seen)) {
@@ -258,9 +294,10 @@ impl Evidence<'_> {
         }
     }
 
-    fn log_mut(&mut self) -> &mut Log {
-        self.announced
-            .logs
-            .get_or_insert_mut(self.log, Log::default)
+    fn show(&mut self, shown: Log) {
+        if self.shown != shown {
+            self.shown = shown;
+            self.announced.logs.put(self.log, shown);
+        }
     }
 }

@@ -10,7 +10,7 @@ mod suffix;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memmem, memrchr_iter};
 
 use super::event::{Encryption, Facts, Kind};
 use super::line::{LogLine, PrefixFields, UNKNOWN};
@@ -168,6 +168,10 @@ fn log<'a>(prefix: &PrefixFields<'a>, message: &'a str) -> Said<'a> {
     let is_late = matches!(opening, Opening::Ready | Opening::Disconnection);
     let may_be = prefix.may_be_of_client() && (is_late || prefix.is_starting());
     let report = match opening {
+        Opening::Translated if prefix.may_be_of_client() => return Said::Translated,
+        Opening::Probed if !prefix.names_nobody() => return Said::Nothing,
+        opening if !opening.is_logged() => return Said::Nothing,
+        _ if !may_be => None,
         Opening::Received => received(rest, prefix),
         Opening::AuthenticatedIdentity => authenticated_identity(rest, prefix),
         Opening::AuthenticatedUser => authenticated_user(rest, prefix),
@@ -176,13 +180,9 @@ fn log<'a>(prefix: &PrefixFields<'a>, message: &'a str) -> Said<'a> {
         Opening::Ready => ready(rest, prefix),
         Opening::Disconnection => disconnection(rest, prefix),
         Opening::PamFailed => pam_failed(rest, prefix),
-        Opening::Probed if prefix.names_nobody() => Some(report(Kind::Probed, prefix)),
-        Opening::Translated if prefix.may_be_of_client() => return Said::Translated,
-        _ => return Said::Nothing,
+        _ => Some(report(Kind::Probed, prefix)),
     };
-    report
-        .filter(|_| may_be)
-        .map_or(Said::Contradiction, Said::Event)
+    report.map_or(Said::Contradiction, Said::Event)
 }
 
 /// `[unknown]@[unknown]` has a translation, too, and only `connection received` has it.
@@ -241,8 +241,13 @@ fn quoted_and_method(text: &str) -> Option<(&str, &str)> {
     /// The path of `pg_hba.conf` is the longest part.
     const LONGEST_END: usize = 4096 + 64;
     const METHOD: &str = "\" method=";
-    let start = text.floor_char_boundary(text.len().saturating_sub(LONGEST_END));
-    let at = start + memmem::rfind(text.as_bytes().get(start..)?, METHOD.as_bytes())?;
+    let start = text.len().saturating_sub(LONGEST_END);
+    let end = text.as_bytes().get(start..)?;
+    let at = start
+        + memrchr_iter(b'"', end).find(|at| {
+            let behind = end.get(*at..);
+            behind.is_some_and(|behind| behind.starts_with(METHOD.as_bytes()))
+        })?;
     let (quoted, behind) = text.split_at_checked(at)?;
     let (method, hba_line) = behind.strip_prefix(METHOD)?.split_once(' ')?;
     let words = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';

@@ -62,6 +62,11 @@ impl<'a> Readings<'a> {
         }
     }
 
+    /// The reading, where there is only one.
+    pub fn only(&self) -> Option<&LogLine<'a>> {
+        self.first.as_ref().filter(|_| self.others.is_empty())
+    }
+
     /// The readings, each once.
     pub fn iter(&self) -> impl Iterator<Item = &LogLine<'a>> {
         self.first.iter().chain(&self.others)

@@ -15,7 +15,7 @@ use std::rc::Rc;
 use memchr::{memchr, memchr_iter};
 use time::OffsetDateTime;
 
-use super::event::{Backend, ConnectionEvent, Kind, Standing};
+use super::event::{ConnectionEvent, Kind, Standing};
 use super::evidence::{Evidence, Left, Seen};
 use super::line::{LogLine, PrefixFields};
 use super::message::{self};
@@ -183,9 +183,9 @@ struct Reader<'a, 'r, 'm> {
 
 /// A line whose next line tells whether PostgreSQL wrote it, or a session by SQL.
 struct Unsettled<'a> {
+    /// Its place among the events.
+    place: usize,
     prefix: PrefixFields<'a>,
-    event: ConnectionEvent<'a>,
-    backend: Option<Backend>,
     /// What its backend was before.
     before: Seen,
     /// Do earlier lines of the same text show that no session could have written it?
@@ -312,7 +312,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         let Some(choice) = self.judge(&readings) else {
             return self.rest_of_record() || self.unread(names_end);
         };
-        let (judgement, is_only) = (choice.judgement, choice.is_only);
+        let (judgement, is_only) = (&choice.judgement, choice.is_only);
         let is_whole = names_end < self.text.len();
         let standing = match is_only && is_whole && self.at >= self.doubt {
             true if self.at >= self.sql_doubt => Standing::Certain,
@@ -326,13 +326,13 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             // It may be no record, or one that a session wrote.
             _ => start + self.line().len(),
         };
-        let rest = self.claimed_rest(&judgement, doubt);
+        let rest = self.claimed_rest(judgement, doubt);
         self.look_inside(inside, end);
         if self.is_out_of_text.get() {
             return false;
         }
-        self.settle(Some((&judgement, standing)));
-        let mark = self.mark();
+        self.settle(Some((judgement, standing)));
+        let mark = self.mark_if_more();
         self.doubt = doubt;
         self.reading.counts.records += 1;
         self.reading.counts.continuations += self.feeds(judgement.line.message, end);
@@ -343,13 +343,15 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         }
         self.is_cut_only = is_only && is_whole && self.doubt == judgement.line.message;
         let told = self.reading.events.len();
-        self.note(judgement, standing);
+        self.note(choice.judgement, standing);
         self.is_last_refused = self
             .reading
             .events
             .get(told)
             .is_some_and(|event| event.kind == Kind::Rejected);
-        self.hold(mark);
+        if let Some(mark) = mark {
+            self.hold(mark);
+        }
         self.tell_others(&choice.others, start);
         self.tell_inside(inside, end);
         self.at = (end + 1).max(start + 1);
@@ -379,7 +381,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
     /// The line at `at`, without its line feed.
     fn line(&self) -> &'a str {
         let rest = self.text.get(self.at..).unwrap_or_default();
-        rest.split('\n').next().unwrap_or_default()
+        let end = memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
+        rest.get(..end).unwrap_or_default()
     }
 
     /// Counts the line, and reads on behind it.

@@ -162,6 +162,25 @@ pub enum Opening {
     Translated,
 }
 
+impl Opening {
+    /// Does a LOG line of a connection begin so?
+    #[must_use]
+    pub fn is_logged(self) -> bool {
+        matches!(
+            self,
+            Self::Received
+                | Self::AuthenticatedIdentity
+                | Self::AuthenticatedUser
+                | Self::Authorized
+                | Self::ReplicationAuthorized
+                | Self::Ready
+                | Self::Disconnection
+                | Self::PamFailed
+                | Self::Probed
+        )
+    }
+}
+
 /// The severity that `text` starts with, and the text behind it.
 #[must_use]
 pub fn severity(text: &str) -> Option<(Severity, &str)> {

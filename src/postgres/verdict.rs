@@ -20,7 +20,7 @@ impl Judgement<'_> {
     /// Can the record be so? A message about connections that contradicts its prefix is a session's
     /// text, and a session writes no FATAL of its own.
     pub(super) fn is_possible(&self) -> bool {
-        self.said != Said::Contradiction || self.line.severity == Severity::Log
+        !matches!(self.said, Said::Contradiction) || self.line.severity == Severity::Log
     }
 }
 

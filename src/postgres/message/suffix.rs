@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memmem;
+use memchr::{memmem, memrchr_iter};
 
 use crate::postgres::event::{Encryption, Tls};
 
@@ -35,26 +35,19 @@ pub(super) fn read(text: &str, over_socket: bool) -> Option<Suffix<'_>> {
 
 /// `%s[ SSL enabled (…)][ GSS (…)]`
 fn behind_name(named: &str) -> Suffix<'_> {
-    const MOST_OPENINGS: usize = 3;
     if !named.ends_with(')') {
         return name_alone(named);
     }
-    let bytes = named.as_bytes();
-    let tls = memmem::rfind_iter(bytes, " SSL enabled (").take(MOST_OPENINGS);
-    let mut openings: Vec<usize> = tls
-        .chain(memmem::rfind_iter(bytes, " GSS (").take(MOST_OPENINGS))
-        .collect();
-    openings.sort_unstable();
-    let mut readings = openings.iter().filter_map(|at| {
-        let (name, rest) = named.split_at_checked(*at)?;
-        Some((name, encryption(rest)?))
-    });
-    let Some((name, suffix)) = readings.next() else {
+    let (mut count, mut first) = (0, None);
+    for (name, rest) in openings(named) {
+        count += 1;
+        first = encryption(rest).map(|suffix| (name, rest, suffix)).or(first);
+    }
+    let Some((name, behind, suffix)) = first else {
         return name_alone(named);
     };
-    let behind = named.get(name.len()..).unwrap_or_default();
-    let both = behind.starts_with(" SSL enabled (") && behind.contains(") GSS (");
-    if openings.len() > if both { 2 } else { 1 } {
+    let both = behind.starts_with(TLS) && behind.contains(") GSS (");
+    if count > if both { 2 } else { 1 } {
         return Suffix::default();
     }
     Suffix {
@@ -62,6 +55,23 @@ fn behind_name(named: &str) -> Suffix<'_> {
         encryption: as_logged(suffix.encryption),
         ..suffix
     }
+}
+
+const TLS: &str = " SSL enabled (";
+const GSS: &str = " GSS (";
+
+/// `named` before and behind the last places where encryption may be told, from its end on; a few
+/// of each kind are enough.
+fn openings(named: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut left = [(TLS, 3_u8), (GSS, 3)];
+    memrchr_iter(b'(', named.as_bytes()).filter_map(move |parenthesis| {
+        let before = named.get(..=parenthesis)?;
+        let (opening, left) = left
+            .iter_mut()
+            .find(|(opening, _)| before.ends_with(*opening))?;
+        *left = left.checked_sub(1)?;
+        named.split_at_checked(before.len() - opening.len())
+    })
 }
 
 fn name_alone(named: &str) -> Suffix<'_> {

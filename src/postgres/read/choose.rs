@@ -12,6 +12,9 @@ impl<'a> Reader<'a, '_, '_> {
     /// The reading of a record that its message, earlier lines of its backend and the text behind it
     /// leave, and whether it is the only one, or says what all of them share.
     pub(super) fn judge(&self, readings: &Readings<'a>) -> Option<Choice<'a>> {
+        if let Some(line) = readings.only() {
+            return self.judge_only(line);
+        }
         let mut possible = self.possible(readings);
         let first = possible.next()?;
         let mut others: Vec<_> = possible.collect();
@@ -25,6 +28,19 @@ impl<'a> Reader<'a, '_, '_> {
         }
         others.push(first);
         self.choose(others, readings.names_end)
+    }
+
+    fn judge_only(&self, line: &LogLine<'a>) -> Option<Choice<'a>> {
+        if !line.prefix.fit_together() {
+            return None;
+        }
+        let choice = Choice {
+            judgement: self.judgement(line),
+            is_only: true,
+            doubt: 0,
+            others: Vec::new(),
+        };
+        choice.judgement.is_possible().then_some(choice)
     }
 
     /// The readings that PostgreSQL can have written.

@@ -54,8 +54,13 @@ impl<'a> Reader<'a, '_, '_> {
         rests
     }
 
+    /// The place that has been read to, where more of the text follows.
+    pub(super) fn mark_if_more(&self) -> Option<Mark<'a>> {
+        (self.behind == Behind::More).then(|| self.mark())
+    }
+
     /// The place that has been read to.
-    pub(super) fn mark(&self) -> Mark<'a> {
+    fn mark(&self) -> Mark<'a> {
         Mark {
             at: self.at,
             doubt: self.doubt,
@@ -71,16 +76,14 @@ impl<'a> Reader<'a, '_, '_> {
 
     /// Remembers where the record begins, if it waits for the next one.
     pub(super) fn hold(&mut self, mark: Mark<'a>) {
-        let held = self.unsettled.as_ref().map(|held| held.event.offset);
-        if held == Some(mark.at) {
+        if self.held().is_some_and(|held| held.offset == mark.at) {
             self.mark = Some(mark);
         }
     }
 
     /// Waits no longer for the next record when it is far.
     pub(super) fn settle_far(&mut self) {
-        let held = self.unsettled.as_ref().map(|held| held.event.offset);
-        if held.is_some_and(|held| self.at - held > FAR) {
+        if self.held().is_some_and(|held| self.at - held.offset > FAR) {
             self.settle(None);
         }
     }
@@ -92,9 +95,10 @@ impl<'a> Reader<'a, '_, '_> {
             self.evidence.left = Left::default();
             return self.at.min(self.text.len());
         }
+        let backend = self.held().and_then(|held| held.backend);
         let mark = match (self.unsettled.take(), self.mark.take()) {
             (Some(held), Some(mark)) => {
-                self.evidence.restore(held.backend, held.before);
+                self.evidence.restore(backend, held.before);
                 mark
             }
             _ => self.mark(),

@@ -126,7 +126,8 @@ impl<'a> Reader<'a, '_, '_> {
                 Kind::Rejected | Kind::Authorized | Kind::Disconnected
             )
         {
-            let mut event = self.event(report, &rest.line.prefix, standing);
+            let backend = self.backend(&rest.line.prefix);
+            let mut event = self.event(report, &rest.line.prefix, backend, standing);
             event.offset = start;
             self.push(event);
         }
@@ -136,14 +137,13 @@ impl<'a> Reader<'a, '_, '_> {
     /// has been told of it.
     pub(super) fn tell_others(&mut self, others: &[Judgement<'a>], at: usize) {
         const MOST: usize = 32;
+        if others.is_empty() {
+            return;
+        }
         let here = self.reading.events.iter().rev();
         let here = here.take_while(|event| event.offset == at);
-        let held = self.unsettled.as_ref().map(|held| &held.event);
-        let held = held.filter(|event| event.offset == at);
-        let mut told: Vec<(Kind, Option<Backend>)> = here
-            .chain(held)
-            .map(|event| (event.kind, event.backend))
-            .collect();
+        let mut told: Vec<(Kind, Option<Backend>)> =
+            here.map(|event| (event.kind, event.backend)).collect();
         for other in others {
             let Said::Event(report) = &other.said else {
                 continue;
@@ -156,7 +156,7 @@ impl<'a> Reader<'a, '_, '_> {
             if is_told && told.len() < MOST && !told.contains(&one) {
                 told.push(one);
                 let (report, prefix) = (report.clone(), &other.line.prefix);
-                let mut event = self.event(report, prefix, Standing::Alternative);
+                let mut event = self.event(report, prefix, one.1, Standing::Alternative);
                 event.offset = at;
                 self.push(event);
             }

@@ -44,7 +44,7 @@ impl<'a> Reader<'a, '_, '_> {
         let (kind, named) = (report.kind, report.named);
         let principal = report.principal;
         let before = self.evidence.seen(backend);
-        let mut event = self.event(report, prefix, standing);
+        let mut event = self.event(report, prefix, backend, standing);
         if self.is_behind_forgery(kind, backend) {
             return self.suspect(prefix, event.offset, standing);
         }
@@ -71,8 +71,8 @@ impl<'a> Reader<'a, '_, '_> {
                     event.standing = event.standing.min(Standing::OfItsBackend);
                 }
                 self.tell_identity(&mut event, principal, backend);
-                let is_proven = self.evidence.is_starting_here(backend);
-                let is_second = self.behind != Behind::Unknown && self.evidence.is_in_here(backend);
+                let is_proven = self.evidence.is_starting_here(&before);
+                let is_second = self.behind != Behind::Unknown && self.evidence.is_in_here(&before);
                 if standing > Standing::Claimed {
                     self.evidence.authorized(backend);
                 }
@@ -112,20 +112,21 @@ impl<'a> Reader<'a, '_, '_> {
 
     pub(super) fn event(
         &mut self,
-        report: Report<'a>,
+        mut report: Report<'a>,
         prefix: &PrefixFields<'a>,
+        backend: Option<Backend>,
         standing: Standing,
     ) -> ConnectionEvent<'a> {
-        let mut facts = report.facts;
+        let facts = &mut report.facts;
         facts.time = self.time(prefix);
-        facts.reason = facts.reason.map(without_tabs_in);
-        facts.identity = facts.identity.map(without_tabs_in);
+        without_tabs_in(&mut facts.reason);
+        without_tabs_in(&mut facts.identity);
         ConnectionEvent {
             kind: report.kind,
             offset: self.at,
             standing,
-            backend: self.backend(prefix),
-            facts,
+            backend,
+            facts: report.facts,
         }
     }
 
@@ -210,7 +211,7 @@ impl<'a> Reader<'a, '_, '_> {
         self.push(event);
     }
 
-    /// Holds `event` back until the next line has told whether SQL wrote it.
+    /// Pushes `event`, and holds it to be settled: the next line tells whether SQL wrote it.
     pub(super) fn await_next(
         &mut self,
         event: ConnectionEvent<'a>,
@@ -219,40 +220,57 @@ impl<'a> Reader<'a, '_, '_> {
         before: Seen,
     ) {
         self.unsettled = Some(Unsettled {
+            place: self.reading.events.len(),
             prefix: *prefix,
-            backend: event.backend,
-            event,
             before,
             is_proven,
         });
+        self.push(event);
+    }
+
+    /// The event that waits for its next line.
+    pub(super) fn held(&self) -> Option<&ConnectionEvent<'a>> {
+        let held = self.unsettled.as_ref()?;
+        self.reading.events.get(held.place)
     }
 
     /// `RAISE LOG` can write the text of any message; PostgreSQL then adds CONTEXT and STATEMENT
-    /// lines of the same backend. `next` is the line behind the one that is held back.
+    /// lines of the same backend. `next` is the line behind the one that is held.
     pub(super) fn settle(&mut self, next: Option<(&Judgement<'a>, Standing)>) {
-        let Some(held) = self.unsettled.take() else {
+        let Some(held) = &self.unsettled else {
             return;
         };
         let is_next_of_same =
             next.is_some_and(|(next, _)| is_same_backend(&held.prefix, &next.line.prefix));
         match next.map(|(next, _)| &next.said) {
-            Some(Said::Location) if is_next_of_same => {
-                self.unsettled = Some(held);
-                return;
-            }
-            Some(Said::FromSql | Said::Detail(_)) if is_next_of_same => {
-                self.evidence.restore(held.backend, held.before);
-                return self.suspect(&held.prefix, held.event.offset, held.event.standing);
-            }
+            Some(Said::Location) if is_next_of_same => return,
+            Some(Said::FromSql | Said::Detail(_)) if is_next_of_same => return self.disown(),
             _ => {}
         }
-        let mut event = held.event;
         let is_proven = held.is_proven && self.behind != Behind::Unknown;
         let is_next_certain = next.is_some_and(|(_, standing)| standing > Standing::Claimed);
-        if !is_next_certain && !is_proven {
+        let place = held.place;
+        self.unsettled = None;
+        let told = self.reading.events.get_mut(place..).unwrap_or_default();
+        if let Some(event) = told.first_mut()
+            && !is_next_certain
+            && !is_proven
+        {
             event.standing = event.standing.min(Standing::OfItsBackend);
         }
-        self.push(event);
+        if told.len() > 1 {
+            told.rotate_left(1);
+        }
+    }
+
+    /// A session has written the line that is held.
+    fn disown(&mut self) {
+        let Some(held) = self.unsettled.take() else {
+            return;
+        };
+        let event = self.reading.events.remove(held.place);
+        self.evidence.restore(event.backend, held.before);
+        self.suspect(&held.prefix, event.offset, event.standing);
     }
 
     /// Somebody has written a line about a connection. Who it is stands in the prefix, if that is
@@ -275,10 +293,12 @@ impl<'a> Reader<'a, '_, '_> {
     /// A DETAIL belongs to the refusal right before it.
     pub(super) fn explain(&mut self, text: &'a str, prefix: &PrefixFields<'a>, standing: Standing) {
         let is_behind_filter = self.behind == Behind::Unknown && self.reading.counts.records == 1;
-        if is_behind_filter && self.backend(prefix).is_some() || self.is_of_last_refusal(prefix) {
+        let is_of_filtered = is_behind_filter && self.backend(prefix).is_some();
+        if is_of_filtered || self.is_of_last_refusal(prefix) {
+            let backend = self.backend(prefix);
             let mut report = message::of_session(Kind::Explanation, prefix);
             report.facts.reason = Some(Cow::Borrowed(text));
-            let event = self.event(report, prefix, standing);
+            let event = self.event(report, prefix, backend, standing);
             self.push(event);
         }
     }
@@ -297,9 +317,8 @@ impl<'a> Reader<'a, '_, '_> {
     }
 }
 
-fn without_tabs_in(text: Cow<'_, str>) -> Cow<'_, str> {
-    match text {
-        Cow::Borrowed(text) => without_tabs(text),
-        owned @ Cow::Owned(_) => owned,
+fn without_tabs_in(text: &mut Option<Cow<'_, str>>) {
+    if let Some(Cow::Borrowed(tabbed)) = text {
+        *text = Some(without_tabs(tabbed));
     }
 }
