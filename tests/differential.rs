@@ -139,7 +139,7 @@ fn log_events(log: &Log) -> Vec<&str> {
     let mut rest = log.text.as_str();
     while !rest.is_empty() {
         let mut ends = rest.match_indices('\n').map(|(at, _)| at + 1);
-        let end = ends.find(|end| log.prefix.head(&rest[*end..]).is_some());
+        let end = ends.find(|end| log.prefix.begins(&rest[*end..]));
         let (event, behind) = rest.split_at(end.unwrap_or(rest.len()));
         events.push(event);
         rest = behind;

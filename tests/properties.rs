@@ -69,7 +69,7 @@ proptest! {
         let prefix = LogLinePrefix::compile(log.setting).unwrap();
         let ends = log.text.match_indices('\n').map(|(end, _)| end + 1);
         let ends: Vec<usize> = ends
-            .filter(|end| prefix.head(&log.text[*end..]).is_some() || *end == log.text.len())
+            .filter(|end| prefix.begins(&log.text[*end..]) || *end == log.text.len())
             .collect();
         let cut = *at.get(&ends);
         let mut announced = Announced::default();

@@ -4,8 +4,7 @@
 //! full. Earlier texts are weak evidence: another process may have read the text between, and texts
 //! come late and twice. They may help to understand a line; they accuse nobody.
 
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher, RandomState};
-use std::num::NonZeroUsize;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hasher, RandomState};
 
 use lru::LruCache;
 use time::OffsetDateTime;
@@ -15,10 +14,10 @@ use super::line::PrefixFields;
 use super::tokens::Severity;
 
 /// As many backends are remembered, of all logs together; about 100 bytes each.
-const MOST_BACKENDS: NonZeroUsize = NonZeroUsize::new(32_768).expect("not zero");
+const MOST_BACKENDS: usize = 32_768;
 
 /// As many logs are remembered; about 60 bytes each.
-const MOST_LOGS: NonZeroUsize = NonZeroUsize::new(8192).expect("not zero");
+const MOST_LOGS: usize = 8192;
 
 /// Backends of all logs that a process reads, and what each log has shown. Bounded: what was not
 /// used longest is forgotten first.
@@ -57,8 +56,8 @@ impl Default for Announced {
     fn default() -> Self {
         Self {
             keys: RandomState::new(),
-            backends: LruCache::with_hasher(MOST_BACKENDS, BuildHasherDefault::new()),
-            logs: LruCache::with_hasher(MOST_LOGS, BuildHasherDefault::new()),
+            backends: LruCache::unbounded_with_hasher(BuildHasherDefault::new()),
+            logs: LruCache::unbounded_with_hasher(BuildHasherDefault::new()),
             texts: 0,
         }
     }
@@ -138,9 +137,9 @@ impl Evidence<'_> {
         let has_port = prefix.remote.is_some_and(|remote| remote.ends_with(')'));
         (has_port || prefix.backend_pid.is_some()).then(|| {
             let mut hasher = self.hasher.clone();
-            let pid = prefix.backend_pid.map_or(u64::MAX, u64::from);
-            hasher.write_u64(pid);
-            prefix.remote.hash(&mut hasher);
+            let pid = prefix.backend_pid.map_or(1 << 32, u64::from);
+            hasher.write_u64(pid << 1 | u64::from(prefix.remote.is_some()));
+            hasher.write(prefix.remote.unwrap_or_default().as_bytes());
             Backend(hasher.finish())
         })
     }
@@ -252,7 +251,7 @@ impl Evidence<'_> {
                 received_at: at,
                 ..Seen::default()
             };
-            self.announced.backends.put(backend.0, seen);
+            self.note(Some(backend), |known| *known = seen);
         }
         self.show(Log {
             received: true,
@@ -291,6 +290,7 @@ impl Evidence<'_> {
         if let Some(backend) = backend {
             let backends = &mut self.announced.backends;
             change(backends.get_or_insert_mut(backend.0, Seen::default));
+            forget_beyond(backends, MOST_BACKENDS);
         }
     }
 
@@ -298,6 +298,14 @@ impl Evidence<'_> {
         if self.shown != shown {
             self.shown = shown;
             self.announced.logs.put(self.log, shown);
+            forget_beyond(&mut self.announced.logs, MOST_LOGS);
         }
+    }
+}
+
+/// Forgets the one that was not used longest, where there are more than `most`.
+fn forget_beyond<T>(known: &mut Known<T>, most: usize) {
+    if known.len() > most {
+        known.pop_lru();
     }
 }

@@ -7,7 +7,7 @@
 mod items;
 mod search;
 
-use super::line::{LogLine, PrefixFields};
+use super::line::LogLine;
 use super::name::LONGEST_NAME;
 use super::tokens;
 pub use items::PrefixError;
@@ -28,22 +28,6 @@ pub struct LogLinePrefix {
     head: usize,
 }
 
-/// The part of a line's prefix that has one reading, as [`LogLinePrefix::head`] found it.
-#[derive(Debug, Clone, Copy)]
-pub struct Head<'a> {
-    fields: PrefixFields<'a>,
-    length: usize,
-    next_item: usize,
-}
-
-impl Head<'_> {
-    /// Bytes of the head.
-    #[must_use]
-    pub fn length(&self) -> usize {
-        self.length
-    }
-}
-
 /// Every way to read the start of a text as a prefix and a severity.
 #[derive(Debug, Clone, Default)]
 pub struct Readings<'a> {
@@ -60,6 +44,15 @@ impl<'a> Readings<'a> {
             None => self.first = Some(line),
             Some(_) => self.others.push(line),
         }
+    }
+
+    /// The same, in a text that goes on before for `length` bytes.
+    fn behind(mut self, length: usize) -> Self {
+        for line in self.first.iter_mut().chain(&mut self.others) {
+            line.message += length;
+        }
+        self.names_end += length;
+        self
     }
 
     /// The reading, where there is only one.
@@ -136,41 +129,29 @@ impl LogLinePrefix {
             .any(|item| matches!(item, Item::Field { field, .. } if wanted(*field)))
     }
 
-    /// The part of the prefix that has one reading, if `line` starts with it.
+    /// Does `line` begin as the prefix does, as far as that has one reading?
     #[must_use]
-    pub fn head<'a>(&self, line: &'a str) -> Option<Head<'a>> {
-        if self.items.is_empty() {
-            tokens::severity(line)?;
-        }
-        let items = self.items.get(..self.head)?;
-        let mut found = None;
-        let mut search = Search::new(line, items, 1, |fields, at, next_item| {
-            found = Some((*fields, at, next_item));
-            false
-        });
-        search.run(0, 0);
-        found.map(|(fields, length, next_item)| Head {
-            fields,
-            length,
-            next_item,
-        })
+    pub fn begins(&self, line: &str) -> bool {
+        let head = self.items.get(..self.head).unwrap_or_default();
+        self.reading_of(line, head, 1).is_some()
     }
 
-    /// Every reading of the record at the byte `at` of `text`, which begins with `head`. A byte of a
+    /// Every reading of the record at the byte `at` of `text`, if one begins there. A byte of a
     /// name takes up at most `widest` bytes: 1, or 3 where there is a U+FFFD, which a byte that is not
     /// UTF-8 has become.
     #[must_use]
-    pub fn readings<'a>(
-        &self,
-        text: &'a str,
-        at: usize,
-        head: &Head<'a>,
-        widest: usize,
-    ) -> Readings<'a> {
-        self.search(text, at, widest, |search| {
-            search.fields = head.fields;
-            search.run(head.length, head.next_item);
-        })
+    pub fn readings<'a>(&self, text: &'a str, at: usize, widest: usize) -> Option<Readings<'a>> {
+        let readings = self.reading_of(text.get(at..)?, &self.items, widest)?;
+        Some(readings.behind(at))
+    }
+
+    fn reading_of<'a>(&self, line: &'a str, items: &[Item], widest: usize) -> Option<Readings<'a>> {
+        if self.items.is_empty() {
+            tokens::severity(line)?;
+        }
+        let mut search = Search::new(line, items, self.head, widest);
+        search.all();
+        search.has_head.then_some(search.readings)
     }
 
     /// Every reading of what stands at the byte `at` of `text` as the rest of a record that a line
@@ -185,42 +166,12 @@ impl LogLinePrefix {
             .items
             .iter()
             .position(|item| chosen_by_client(item) == wanted);
-        let Some(item) = item else {
+        let (Some(item), Some(rest)) = (item, text.get(at..)) else {
             return Readings::default();
         };
-        self.search(text, at, widest, |search| {
-            search.is_cut = true;
-            search.run(0, item);
-        })
-    }
-
-    fn search<'a>(
-        &self,
-        text: &'a str,
-        at: usize,
-        widest: usize,
-        run: impl FnOnce(&mut Search<'a, '_, &mut dyn FnMut(&PrefixFields<'a>, usize, usize) -> bool>),
-    ) -> Readings<'a> {
-        let mut readings = Readings::default();
-        let Some(rest) = text.get(at..) else {
-            return readings;
-        };
-        let mut found = |prefix: &PrefixFields<'a>, end: usize, _: usize| {
-            if let Some((severity, message)) = rest.get(end..).and_then(tokens::severity) {
-                readings.add(LogLine {
-                    prefix: *prefix,
-                    severity,
-                    message: text.len() - message.len(),
-                });
-            }
-            true
-        };
-        let found: &mut dyn FnMut(&PrefixFields<'a>, usize, usize) -> bool = &mut found;
-        let mut search = Search::new(rest, &self.items, widest, found);
-        run(&mut search);
-        let names_end = at + search.names_end;
-        readings.names_end = names_end;
-        readings
+        let mut search = Search::new(rest, &self.items, self.head, widest);
+        search.rest(item);
+        search.readings.behind(at)
     }
 
     /// Bytes from the end of the head to the end of the last name in which a line feed can stand,

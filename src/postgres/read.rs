@@ -20,7 +20,7 @@ use super::evidence::{Evidence, Left, Seen};
 use super::line::{LogLine, PrefixFields};
 use super::message::{self};
 use super::name;
-use super::prefix::{Head, LogLinePrefix, Name, Readings};
+use super::prefix::{LogLinePrefix, Name, Readings};
 use super::tokens::Severity;
 use super::verdict::Judgement;
 use parts::Mark;
@@ -270,10 +270,9 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         let at = self.record_end(line.message) + 1;
         let behind = self.text.get(at..).unwrap_or_default();
         self.look_behind(at);
-        let Some(head) = self.prefix.head(behind) else {
+        let Some(readings) = self.readings(at) else {
             return behind.is_empty();
         };
-        let readings = self.readings(at, &head);
         let mut next = readings.iter();
         readings.names_end >= self.text.len()
             || next.any(|next| next.severity.is_from_sql() || next.severity == Severity::Detail)
@@ -295,8 +294,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         if rest.starts_with('\t') {
             return self.skip_line(|counts| &mut counts.continuations);
         }
-        match self.prefix.head(rest) {
-            Some(head) => self.record(&head),
+        match self.readings(self.at) {
+            Some(readings) => self.record(&readings),
             None if self.rest_of_record() => true,
             None if looks_like_connection(self.line()) => {
                 self.skip_line(|counts| &mut counts.unparsed)
@@ -305,11 +304,10 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         }
     }
 
-    /// The record that begins with `head`; `false` when more text is needed.
-    fn record(&mut self, head: &Head<'a>) -> bool {
-        let readings = self.readings(self.at, head);
+    /// The record that can be read so; `false` when more text is needed.
+    fn record(&mut self, readings: &Readings<'a>) -> bool {
         let names_end = readings.names_end;
-        let Some(choice) = self.judge(&readings) else {
+        let Some(choice) = self.judge(readings) else {
             return self.rest_of_record() || self.unread(names_end);
         };
         let (judgement, is_only) = (&choice.judgement, choice.is_only);
@@ -335,7 +333,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         let mark = self.mark_if_more();
         self.doubt = doubt;
         self.reading.counts.records += 1;
-        self.reading.counts.continuations += self.feeds(judgement.line.message, end);
+        self.reading.counts.continuations += judgement.feeds;
         self.last = Some(judgement.line);
         self.is_last_certain = standing == Standing::Certain && choice.others.is_empty();
         if let Some(rest) = rest {
@@ -360,18 +358,24 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
 
     /// The line feed that ends the message at `from`: the first that no tab follows.
     fn record_end(&self, from: usize) -> usize {
+        self.message(from).0
+    }
+
+    /// Where the message at `from` ends, and how many line feeds are in it.
+    fn message(&self, from: usize) -> (usize, usize) {
         let bytes = self.text.as_bytes();
-        let mut at = from;
+        let (mut at, mut feeds) = (from, 0);
         while let Some(feed) = memchr(b'\n', bytes.get(at..).unwrap_or_default()) {
             at += feed;
             if bytes.get(at + 1) != Some(&b'\t') {
                 self.look_behind(at);
-                return at;
+                return (at, feeds);
             }
             at += 1;
+            feeds += 1;
         }
         self.look_behind(bytes.len());
-        bytes.len()
+        (bytes.len(), feeds)
     }
 
     fn slice(&self, start: usize, end: usize) -> &'a str {

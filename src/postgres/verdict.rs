@@ -14,6 +14,8 @@ pub(super) struct Judgement<'a> {
     pub(super) said: Said<'a>,
     /// Byte offset of the line feed that ends the record.
     pub(super) end: usize,
+    /// Line feeds in its message.
+    pub(super) feeds: usize,
 }
 
 impl Judgement<'_> {
@@ -96,6 +98,7 @@ fn shared<'a>(first: Judgement<'a>, other: Judgement<'a>) -> Judgement<'a> {
         },
         said,
         end: first.end,
+        feeds: first.feeds,
     }
 }
 

@@ -41,7 +41,9 @@ fn behind_name(named: &str) -> Suffix<'_> {
     let (mut count, mut first) = (0, None);
     for (name, rest) in openings(named) {
         count += 1;
-        first = encryption(rest).map(|suffix| (name, rest, suffix)).or(first);
+        first = encryption(rest)
+            .map(|suffix| (name, rest, suffix))
+            .or(first);
     }
     let Some((name, behind, suffix)) = first else {
         return name_alone(named);

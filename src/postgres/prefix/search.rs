@@ -4,10 +4,11 @@ use std::ops::ControlFlow;
 
 use memchr::{memchr, memchr2};
 
+use super::Readings;
 use super::items::{Field, Item};
-use crate::postgres::line::PrefixFields;
+use crate::postgres::line::{LogLine, PrefixFields};
 use crate::postgres::name::{self, LONGEST_NAME};
-use crate::postgres::time_stamp;
+use crate::postgres::{time_stamp, tokens};
 
 /// A search is given up after so many steps: a hostile name must not cost more than its line.
 const MOST_STEPS: u32 = 4_000;
@@ -15,47 +16,65 @@ const MOST_STEPS: u32 = 4_000;
 /// `NI_MAXHOST`: no host name is longer.
 const LONGEST_HOST: usize = 1025;
 
-/// Goes through the items of a prefix, depth first. `found` is given the fields, the byte behind
-/// the prefix and the next item; it returns `false` to end the search.
-pub(super) struct Search<'a, 'p, F> {
+/// Goes through the items of a prefix, depth first.
+pub(super) struct Search<'a, 'p> {
     text: &'a str,
     items: &'p [Item],
+    /// Of the items before this one, the first reading is taken.
+    head: usize,
+    /// Have these been read?
+    pub(super) has_head: bool,
     steps: u32,
     /// How many bytes a byte of a name takes up at most.
     widest: usize,
     /// Does the text begin behind a line feed inside the first name?
-    pub(super) is_cut: bool,
-    /// Where the last name that was looked for ends at the latest.
-    pub(super) names_end: usize,
-    pub(super) fields: PrefixFields<'a>,
-    found: F,
+    is_cut: bool,
+    fields: PrefixFields<'a>,
+    /// What was found. Offsets count from the text that is searched.
+    pub(super) readings: Readings<'a>,
 }
 
-impl<'a, 'p, F> Search<'a, 'p, F>
-where
-    F: FnMut(&PrefixFields<'a>, usize, usize) -> bool,
-{
-    pub(super) fn new(text: &'a str, items: &'p [Item], widest: usize, found: F) -> Self {
+impl<'a, 'p> Search<'a, 'p> {
+    pub(super) fn new(text: &'a str, items: &'p [Item], head: usize, widest: usize) -> Self {
         Self {
             text,
             items,
+            head,
+            has_head: false,
             steps: MOST_STEPS,
             widest,
             is_cut: false,
-            names_end: 0,
             fields: PrefixFields::default(),
-            found,
+            readings: Readings::default(),
         }
     }
 
+    /// Reads the text from its start and the first item on.
+    pub(super) fn all(&mut self) {
+        self.run(0, 0);
+    }
+
+    /// Reads the text as the rest of a prefix that is cut behind a line feed inside the name `item`.
+    pub(super) fn rest(&mut self, item: usize) {
+        (self.has_head, self.is_cut) = (true, true);
+        self.run(0, item);
+    }
+
     /// Reads from the byte `at` and the item `next` on; `false` when the search is over.
-    pub(super) fn run(&mut self, mut at: usize, mut next: usize) -> bool {
+    fn run(&mut self, mut at: usize, mut next: usize) -> bool {
         self.steps = self.steps.saturating_sub(1);
         if self.steps == 0 {
             return false;
         }
         let items = self.items;
-        while let Some(item) = items.get(next) {
+        loop {
+            if next == self.head && !self.has_head {
+                self.has_head = true;
+                self.steps = MOST_STEPS - 1;
+            }
+            let Some(item) = items.get(next) else {
+                break;
+            };
             next += 1;
             at = match item {
                 Item::Literal(literal) => {
@@ -70,13 +89,9 @@ where
                         // goes on, be it with an application name that begins as a severity.
                         let has_client = self.fields.remote.is_some_and(|name| !name.is_empty());
                         if !has_client {
-                            let of_server = PrefixFields {
-                                is_of_server: true,
-                                ..self.fields
-                            };
-                            if !(self.found)(&of_server, at, items.len()) {
-                                return false;
-                            }
+                            self.fields.is_of_server = true;
+                            self.found(at);
+                            self.fields.is_of_server = false;
                         }
                         at
                     }
@@ -101,7 +116,20 @@ where
                 },
             };
         }
-        (self.found)(&self.fields, at, next)
+        self.found(at);
+        true
+    }
+
+    /// The prefix ends at the byte `at`, if a severity stands there.
+    fn found(&mut self, at: usize) {
+        let behind = self.text.get(at..).and_then(tokens::severity);
+        if let Some((severity, message)) = behind {
+            self.readings.add(LogLine {
+                prefix: self.fields,
+                severity,
+                message: self.text.len() - message.len(),
+            });
+        }
     }
 
     fn bytes(&self, at: usize) -> &'a [u8] {
@@ -187,7 +215,7 @@ where
     fn each_remote(&mut self, at: usize, width: i32, next: usize) -> bool {
         let start = self.left_padding(at, width);
         let bytes = self.bytes(start);
-        if bytes.starts_with(LOCAL.as_bytes()) {
+        if begins(bytes, LOCAL.as_bytes()) {
             let end = start + LOCAL.len();
             return self.remote(at, start, end, Some(LOCAL), None, width, next);
         }
@@ -209,7 +237,9 @@ where
             };
             let host = host.filter(|host| *host != "???");
             let end = start + open + length;
-            if !self.remote(at, start, end, host, port, width, next) {
+            let wants_more = self.remote(at, start, end, host, port, width, next);
+            let is_of_head = next <= self.head && self.has_head;
+            if !wants_more || is_of_head {
                 return false;
             }
         }
@@ -326,7 +356,7 @@ where
     /// The first place between `from` and `last` where the literal behind a field stands; without
     /// a literal, every place.
     fn next_end(&mut self, mut from: usize, last: usize, next: usize) -> Option<End> {
-        self.names_end = self.names_end.max(last);
+        self.readings.names_end = self.readings.names_end.max(last);
         let items = self.items;
         let Some(Item::Literal(literal)) = items.get(next) else {
             let behind = (from, next);
@@ -363,7 +393,7 @@ const LOCAL: &str = "[local]";
 
 /// `1234)` or `???)`: the port and how many bytes it takes up.
 fn port(bytes: &[u8]) -> Option<(Option<u16>, usize)> {
-    if bytes.starts_with(b"???)") {
+    if begins(bytes, b"???)") {
         return Some((None, 4));
     }
     let (port, digits) = number(bytes)?;

@@ -53,11 +53,12 @@ impl<'a> Reader<'a, '_, '_> {
     }
 
     pub(super) fn judgement(&self, line: &LogLine<'a>) -> Judgement<'a> {
-        let end = self.record_end(line.message);
+        let (end, feeds) = self.message(line.message);
         Judgement {
             line: *line,
             said: message::read(line, self.slice(line.message, end)),
             end,
+            feeds,
         }
     }
 

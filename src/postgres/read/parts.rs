@@ -7,7 +7,7 @@
 use super::super::event::Kind;
 use super::super::evidence::Left;
 use super::super::line::LogLine;
-use super::super::prefix::{Head, Name, Readings};
+use super::super::prefix::{Name, Readings};
 use super::{Behind, LineCounts, Reader};
 
 /// So many bytes behind a record must be there: more than the prefix of the next one can have.
@@ -38,11 +38,11 @@ impl<'a> Reader<'a, '_, '_> {
         }
     }
 
-    /// Every reading of the record at `at`, which begins with `head`.
-    pub(super) fn readings(&self, at: usize, head: &Head<'a>) -> Readings<'a> {
-        let readings = self.prefix.readings(self.text, at, head, self.widest);
+    /// Every reading of the record at `at`, if one begins there.
+    pub(super) fn readings(&self, at: usize) -> Option<Readings<'a>> {
+        let readings = self.prefix.readings(self.text, at, self.widest)?;
         self.look_behind(readings.names_end);
-        readings
+        Some(readings)
     }
 
     /// Every reading of what stands at `at` as the rest of a record, see [`LogLinePrefix::rests`].

@@ -50,8 +50,7 @@ impl<'a> Reader<'a, '_, '_> {
             _ => {}
         }
         self.look_behind(at);
-        let head = self.prefix.head(self.text.get(at..)?)?;
-        let readings = Rc::new(self.readings(at, &head));
+        let readings = Rc::new(self.readings(at)?);
         *ahead = Some((at, Rc::clone(&readings)));
         Some(readings)
     }
@@ -82,7 +81,7 @@ impl<'a> Reader<'a, '_, '_> {
         let between = self.slice(from, to);
         memchr_iter(b'\n', between.as_bytes()).any(|at| {
             let line = self.text.get(from + at + 1..);
-            line.is_some_and(|line| self.prefix.head(line).is_some())
+            line.is_some_and(|line| self.prefix.begins(line))
         })
     }
 
