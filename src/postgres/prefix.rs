@@ -46,15 +46,6 @@ impl<'a> Readings<'a> {
         }
     }
 
-    /// The same, in a text that goes on before for `length` bytes.
-    fn behind(mut self, length: usize) -> Self {
-        for line in self.first.iter_mut().chain(&mut self.others) {
-            line.message += length;
-        }
-        self.names_end += length;
-        self
-    }
-
     /// The reading, where there is only one.
     pub fn only(&self) -> Option<&LogLine<'a>> {
         self.first.as_ref().filter(|_| self.others.is_empty())
@@ -133,7 +124,7 @@ impl LogLinePrefix {
     #[must_use]
     pub fn begins(&self, line: &str) -> bool {
         let head = self.items.get(..self.head).unwrap_or_default();
-        self.reading_of(line, head, 1).is_some()
+        self.search(line, 0, head, 1).is_some()
     }
 
     /// Every reading of the record at the byte `at` of `text`, if one begins there. A byte of a
@@ -141,17 +132,25 @@ impl LogLinePrefix {
     /// UTF-8 has become.
     #[must_use]
     pub fn readings<'a>(&self, text: &'a str, at: usize, widest: usize) -> Option<Readings<'a>> {
-        let readings = self.reading_of(text.get(at..)?, &self.items, widest)?;
-        Some(readings.behind(at))
+        self.search(text, at, &self.items, widest)
     }
 
-    fn reading_of<'a>(&self, line: &'a str, items: &[Item], widest: usize) -> Option<Readings<'a>> {
+    fn search<'a>(
+        &self,
+        text: &'a str,
+        at: usize,
+        items: &[Item],
+        widest: usize,
+    ) -> Option<Readings<'a>> {
         if self.items.is_empty() {
-            tokens::severity(line)?;
+            tokens::severity(text.get(at..)?)?;
         }
-        let mut search = Search::new(line, items, self.head, widest);
+        let mut search = Search::new(text, at, items, self.head, widest);
         search.all();
-        search.has_head.then_some(search.readings)
+        if search.has_head {
+            return Some(search.readings);
+        }
+        None
     }
 
     /// Every reading of what stands at the byte `at` of `text` as the rest of a record that a line
@@ -166,12 +165,12 @@ impl LogLinePrefix {
             .items
             .iter()
             .position(|item| chosen_by_client(item) == wanted);
-        let (Some(item), Some(rest)) = (item, text.get(at..)) else {
+        let Some(item) = item.filter(|_| at <= text.len()) else {
             return Readings::default();
         };
-        let mut search = Search::new(rest, &self.items, self.head, widest);
+        let mut search = Search::new(text, at, &self.items, self.head, widest);
         search.rest(item);
-        search.readings.behind(at)
+        search.readings
     }
 
     /// Bytes from the end of the head to the end of the last name in which a line feed can stand,

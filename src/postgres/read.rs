@@ -294,8 +294,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         if rest.starts_with('\t') {
             return self.skip_line(|counts| &mut counts.continuations);
         }
-        match self.readings(self.at) {
-            Some(readings) => self.record(&readings),
+        match &self.readings(self.at) {
+            Some(readings) => self.record(readings),
             None if self.rest_of_record() => true,
             None if looks_like_connection(self.line()) => {
                 self.skip_line(|counts| &mut counts.unparsed)
@@ -307,7 +307,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
     /// The record that can be read so; `false` when more text is needed.
     fn record(&mut self, readings: &Readings<'a>) -> bool {
         let names_end = readings.names_end;
-        let Some(choice) = self.judge(readings) else {
+        let mut choice = self.judge(readings);
+        let Some(choice) = &mut choice else {
             return self.rest_of_record() || self.unread(names_end);
         };
         let (judgement, is_only) = (&choice.judgement, choice.is_only);
@@ -341,7 +342,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         }
         self.is_cut_only = is_only && is_whole && self.doubt == judgement.line.message;
         let told = self.reading.events.len();
-        self.note(choice.judgement, standing);
+        self.note(&mut choice.judgement, standing);
         self.is_last_refused = self
             .reading
             .events

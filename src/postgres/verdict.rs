@@ -19,11 +19,16 @@ pub(super) struct Judgement<'a> {
 }
 
 impl Judgement<'_> {
-    /// Can the record be so? A message about connections that contradicts its prefix is a session's
-    /// text, and a session writes no FATAL of its own.
+    /// Can the record be so?
     pub(super) fn is_possible(&self) -> bool {
-        !matches!(self.said, Said::Contradiction) || self.line.severity == Severity::Log
+        is_possible(&self.said, self.line.severity)
     }
+}
+
+/// Can a record say so? A message about connections that contradicts its prefix is a session's text,
+/// and a session writes no FATAL of its own.
+pub(super) fn is_possible(said: &Said<'_>, severity: Severity) -> bool {
+    !matches!(said, Said::Contradiction) || severity == Severity::Log
 }
 
 /// What several readings of the same bytes share, and whether they agree. Where they do not agree

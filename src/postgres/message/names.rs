@@ -33,7 +33,7 @@ pub(in crate::postgres) fn without_tabs(text: &str) -> Cow<'_, str> {
 /// What stands behind `name` in `message`, where each line feed of a name has a tab behind it.
 pub(super) fn behind<'a>(message: &'a str, name: &str) -> Option<&'a str> {
     if let Some(rest) = message.strip_prefix(name)
-        && memchr(b'\n', name.as_bytes()).is_none()
+        && !name.as_bytes().contains(&b'\n')
     {
         return Some(rest);
     }

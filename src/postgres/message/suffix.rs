@@ -48,8 +48,8 @@ fn behind_name(named: &str) -> Suffix<'_> {
     let Some((name, behind, suffix)) = first else {
         return name_alone(named);
     };
-    let both = behind.starts_with(TLS) && behind.contains(") GSS (");
-    if count > if both { 2 } else { 1 } {
+    let both = || behind.starts_with(TLS) && behind.contains(") GSS (");
+    if count > 2 || count == 2 && !both() {
         return Suffix::default();
     }
     Suffix {
@@ -143,10 +143,24 @@ fn tls(text: &str) -> Option<(Tls<'_>, &str)> {
 
 /// The letters and digits that `text` starts with, `_`, `.` and `-` among them.
 fn word(text: &str) -> Option<(&str, &str)> {
-    let belongs = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
-    let length = text.bytes().position(|byte| !belongs(byte))?;
+    let length = text.bytes().position(|byte| !is_of_word(byte))?;
     text.split_at_checked(length)
         .filter(|(word, _)| !word.is_empty())
+}
+
+fn is_of_word(byte: u8) -> bool {
+    const BYTES: [bool; 256] = {
+        let mut bytes = [false; 256];
+        let mut rest: &mut [bool] = &mut bytes;
+        let mut byte = 0_u8;
+        while let [is_part, behind @ ..] = rest {
+            *is_part = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+            byte = byte.wrapping_add(1);
+            rest = behind;
+        }
+        bytes
+    };
+    BYTES.get(usize::from(byte)).is_some_and(|is_part| *is_part)
 }
 
 /// `pg_clean_ascii` replaces all but printable ASCII. Eight bytes are looked at together.

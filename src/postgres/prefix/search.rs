@@ -1,8 +1,8 @@
 //! The search for every way to read a prefix.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
-use memchr::{memchr, memchr2};
+use memchr::{Memchr, memchr, memchr_iter, memchr2};
 
 use super::Readings;
 use super::items::{Field, Item};
@@ -19,6 +19,8 @@ const LONGEST_HOST: usize = 1025;
 /// Goes through the items of a prefix, depth first.
 pub(super) struct Search<'a, 'p> {
     text: &'a str,
+    /// Where it stands in the text that is read.
+    start: usize,
     items: &'p [Item],
     /// Of the items before this one, the first reading is taken.
     head: usize,
@@ -30,14 +32,22 @@ pub(super) struct Search<'a, 'p> {
     /// Does the text begin behind a line feed inside the first name?
     is_cut: bool,
     fields: PrefixFields<'a>,
-    /// What was found. Offsets count from the text that is searched.
+    /// What was found.
     pub(super) readings: Readings<'a>,
 }
 
 impl<'a, 'p> Search<'a, 'p> {
-    pub(super) fn new(text: &'a str, items: &'p [Item], head: usize, widest: usize) -> Self {
+    /// A search from the byte `start` of `text` on.
+    pub(super) fn new(
+        text: &'a str,
+        start: usize,
+        items: &'p [Item],
+        head: usize,
+        widest: usize,
+    ) -> Self {
         Self {
-            text,
+            text: text.get(start..).unwrap_or_default(),
+            start,
             items,
             head,
             has_head: false,
@@ -45,7 +55,10 @@ impl<'a, 'p> Search<'a, 'p> {
             widest,
             is_cut: false,
             fields: PrefixFields::default(),
-            readings: Readings::default(),
+            readings: Readings {
+                names_end: start,
+                ..Readings::default()
+            },
         }
     }
 
@@ -95,7 +108,13 @@ impl<'a, 'p> Search<'a, 'p> {
                         }
                         at
                     }
-                    Field::Remote => return self.each_remote(at, *width, next),
+                    Field::Remote => match self.each_remote(at, *width, next) {
+                        ControlFlow::Continue((behind, item)) => {
+                            next = item;
+                            behind
+                        }
+                        ControlFlow::Break(wants_more) => return wants_more,
+                    },
                     Field::Host { of_server } => {
                         return self.each_host(at, *width, next, *of_server);
                     }
@@ -127,7 +146,7 @@ impl<'a, 'p> Search<'a, 'p> {
             self.readings.add(LogLine {
                 prefix: self.fields,
                 severity,
-                message: self.text.len() - message.len(),
+                message: self.start + self.text.len() - message.len(),
             });
         }
     }
@@ -211,13 +230,15 @@ impl<'a, 'p> Search<'a, 'p> {
         end + spaces.take_while(|byte| **byte == b' ').count()
     }
 
-    /// `%r`: `host(port)`, `[local]`, `???(???)`, or nothing for a process without a client.
-    fn each_remote(&mut self, at: usize, width: i32, next: usize) -> bool {
+    /// `%r`: `host(port)`, `[local]`, `???(???)`, or nothing for a process without a client. Reads on
+    /// behind each that is possible, but behind the one that is taken.
+    fn each_remote(&mut self, at: usize, width: i32, next: usize) -> ControlFlow<bool, Behind> {
         let start = self.left_padding(at, width);
         let bytes = self.bytes(start);
         if begins(bytes, LOCAL.as_bytes()) {
             let end = start + LOCAL.len();
-            return self.remote(at, start, end, Some(LOCAL), None, width, next);
+            self.remote(start, end, Some(LOCAL), None);
+            return ControlFlow::Continue((self.right_padding(at, end, width), next));
         }
         // With `log_hostname`, a name from the DNS can hold a parenthesis itself; no blank.
         let mut open = 0;
@@ -235,33 +256,37 @@ impl<'a, 'p> Search<'a, 'p> {
             let Some((port, length)) = port(behind) else {
                 continue;
             };
-            let host = host.filter(|host| *host != "???");
             let end = start + open + length;
-            let wants_more = self.remote(at, start, end, host, port, width, next);
+            self.remote(start, end, host.filter(|host| *host != "???"), port);
+            let end = self.right_padding(at, end, width);
+            if let Some(behind) = self.end_of_head(end, next) {
+                return ControlFlow::Continue(behind);
+            }
+            let wants_more = self.run(end, next);
             let is_of_head = next <= self.head && self.has_head;
             if !wants_more || is_of_head {
-                return false;
+                return ControlFlow::Break(false);
             }
         }
-        self.remote(at, start, start, None, None, width, next)
+        self.remote(start, start, None, None);
+        ControlFlow::Continue((self.right_padding(at, start, width), next))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one field")]
-    fn remote(
-        &mut self,
-        at: usize,
-        start: usize,
-        end: usize,
-        host: Option<&'a str>,
-        port: Option<u16>,
-        width: i32,
-        next: usize,
-    ) -> bool {
+    fn remote(&mut self, start: usize, end: usize, host: Option<&'a str>, port: Option<u16>) {
         self.fields.remote = self.slice(start, end);
         self.fields.host = host;
         self.fields.port = port;
-        let end = self.right_padding(at, end, width);
-        self.run(end, next)
+    }
+
+    /// Behind the literal that ends the head, if `next` is that literal and stands at `at`.
+    fn end_of_head(&self, at: usize, next: usize) -> Option<Behind> {
+        match self.items.get(next) {
+            Some(Item::Literal(literal)) if next + 1 == self.head => {
+                let literal = literal.text.as_bytes();
+                begins(self.bytes(at), literal).then_some((at + literal.len(), next + 1))
+            }
+            _ => None,
+        }
     }
 
     /// `%h` and `%L`: an address, a host name, `[local]`, or nothing. An IPv6 address can hold the
@@ -274,8 +299,7 @@ impl<'a, 'p> Search<'a, 'p> {
             .min(LONGEST_HOST);
         let before = self.fields.remote;
         let keep = of_server || before.is_some();
-        let mut from = start;
-        while let Some(found) = self.next_end(from, start + longest, next) {
+        for found in self.ends(start, start + longest, next) {
             if !keep {
                 let host = self.slice(start, found.at);
                 self.fields.remote = host;
@@ -286,7 +310,6 @@ impl<'a, 'p> Search<'a, 'p> {
                 return false;
             }
             self.fields.remote = before;
-            from = found.at + 1;
         }
         true
     }
@@ -299,7 +322,7 @@ impl<'a, 'p> Search<'a, 'p> {
         field: Field,
         width: i32,
         next: usize,
-    ) -> ControlFlow<bool, (usize, usize)> {
+    ) -> ControlFlow<bool, Behind> {
         let longest = match field {
             Field::ApplicationName => longest_application_name(self.bytes(at)),
             Field::ServerText { .. } => longest_server_text(self.bytes(at)),
@@ -307,9 +330,10 @@ impl<'a, 'p> Search<'a, 'p> {
         };
         let padding = usize::try_from(width.unsigned_abs()).unwrap_or(0);
         let last = at + longest + padding;
-        let mut end = self.next_end(at, last, next);
+        let mut ends = self.ends(at, last, next);
+        let mut end = ends.next();
         while let Some(this) = end {
-            end = self.next_end(this.at + 1, last, next);
+            end = ends.next();
             if !self.name(at, this.at, field, width) {
                 continue;
             }
@@ -353,34 +377,80 @@ impl<'a, 'p> Search<'a, 'p> {
         name::is_name(name)
     }
 
-    /// The first place between `from` and `last` where the literal behind a field stands; without
-    /// a literal, every place.
-    fn next_end(&mut self, mut from: usize, last: usize, next: usize) -> Option<End> {
-        self.readings.names_end = self.readings.names_end.max(last);
-        let items = self.items;
-        let Some(Item::Literal(literal)) = items.get(next) else {
-            let behind = (from, next);
-            return (from <= last.min(self.text.len())).then_some(End { at: from, behind });
+    /// The places between `from` and `last` where the literal behind a field stands; without a
+    /// literal, every place.
+    fn ends(&mut self, from: usize, last: usize, next: usize) -> Ends<'a, 'p> {
+        self.readings.names_end = self.readings.names_end.max(self.start + last);
+        let text = self.text.as_bytes();
+        let Some(Item::Literal(literal)) = self.items.get(next) else {
+            return Ends::Every {
+                places: from..(last + 1).min(text.len() + 1),
+                next,
+            };
         };
         let (offset, rarest) = literal.rarest;
-        loop {
-            let window = self.text.as_bytes().get(from + offset..)?;
-            let window = window.get(..=last.checked_sub(from)?).unwrap_or(window);
-            let at = from + memchr(rarest, window)?;
-            if begins(self.bytes(at), literal.text.as_bytes()) {
-                let behind = (at + literal.text.len(), next + 1);
-                return Some(End { at, behind });
-            }
-            from = at + 1;
+        let end = (last + offset + 1).min(text.len());
+        let window = text.get(from + offset..end).unwrap_or_default();
+        Ends::Literal {
+            found: memchr_iter(rarest, window),
+            text,
+            from,
+            literal: literal.text.as_bytes(),
+            next: next + 1,
         }
     }
 }
 
 /// Where a field can end.
+enum Ends<'a, 'p> {
+    Literal {
+        found: Memchr<'a>,
+        text: &'a [u8],
+        from: usize,
+        literal: &'p [u8],
+        next: usize,
+    },
+    Every {
+        places: Range<usize>,
+        next: usize,
+    },
+}
+
+impl Iterator for Ends<'_, '_> {
+    type Item = End;
+
+    fn next(&mut self) -> Option<End> {
+        match self {
+            Ends::Literal {
+                found,
+                text,
+                from,
+                literal,
+                next,
+            } => loop {
+                let at = *from + found.next()?;
+                if begins(text.get(at..)?, literal) {
+                    let behind = (at + literal.len(), *next);
+                    return Some(End { at, behind });
+                }
+            },
+            Ends::Every { places, next } => {
+                let at = places.next()?;
+                let behind = (at, *next);
+                Some(End { at, behind })
+            }
+        }
+    }
+}
+
+/// Where a search goes on: at a byte, with an item.
+type Behind = (usize, usize);
+
+/// Where a field can end.
 struct End {
     at: usize,
-    /// The byte behind the literal that follows, and the item behind it.
-    behind: (usize, usize),
+    /// Behind the literal that follows.
+    behind: Behind,
 }
 
 /// `starts_with` for a few bytes, without the call of `memcmp`.

@@ -34,13 +34,22 @@ impl<'a> Reader<'a, '_, '_> {
         if !line.prefix.fit_together() {
             return None;
         }
-        let choice = Choice {
-            judgement: self.judgement(line),
+        let (end, feeds) = self.message(line.message);
+        let said = message::read(line, self.slice(line.message, end));
+        if !verdict::is_possible(&said, line.severity) {
+            return None;
+        }
+        Some(Choice {
+            judgement: Judgement {
+                line: *line,
+                said,
+                end,
+                feeds,
+            },
             is_only: true,
             doubt: 0,
             others: Vec::new(),
-        };
-        choice.judgement.is_possible().then_some(choice)
+        })
     }
 
     /// The readings that PostgreSQL can have written.

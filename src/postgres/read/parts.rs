@@ -40,9 +40,11 @@ impl<'a> Reader<'a, '_, '_> {
 
     /// Every reading of the record at `at`, if one begins there.
     pub(super) fn readings(&self, at: usize) -> Option<Readings<'a>> {
-        let readings = self.prefix.readings(self.text, at, self.widest)?;
-        self.look_behind(readings.names_end);
-        Some(readings)
+        let readings = self.prefix.readings(self.text, at, self.widest);
+        if let Some(readings) = &readings {
+            self.look_behind(readings.names_end);
+        }
+        readings
     }
 
     /// Every reading of what stands at `at` as the rest of a record, see [`LogLinePrefix::rests`].

@@ -118,8 +118,8 @@ impl<'a> Reader<'a, '_, '_> {
     }
 
     /// Tells what the rest of a record says.
-    pub(super) fn claim(&mut self, rest: Judgement<'a>, start: usize, standing: Standing) {
-        if let Said::Event(report) = rest.said
+    pub(super) fn claim(&mut self, mut rest: Judgement<'a>, start: usize, standing: Standing) {
+        if let Said::Event(report) = &mut rest.said
             && matches!(
                 report.kind,
                 Kind::Rejected | Kind::Authorized | Kind::Disconnected
@@ -154,8 +154,8 @@ impl<'a> Reader<'a, '_, '_> {
             let one = (report.kind, self.backend(&other.line.prefix));
             if is_told && told.len() < MOST && !told.contains(&one) {
                 told.push(one);
-                let (report, prefix) = (report.clone(), &other.line.prefix);
-                let mut event = self.event(report, prefix, one.1, Standing::Alternative);
+                let (mut report, prefix) = (report.clone(), &other.line.prefix);
+                let mut event = self.event(&mut report, prefix, one.1, Standing::Alternative);
                 event.offset = at;
                 self.push(event);
             }

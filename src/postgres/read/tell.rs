@@ -16,10 +16,10 @@ use super::{Behind, Reader, Unsettled};
 
 impl<'a> Reader<'a, '_, '_> {
     /// Takes note of what a record says.
-    pub(super) fn note(&mut self, judgement: Judgement<'a>, standing: Standing) {
-        let line = judgement.line;
-        match judgement.said {
-            Said::Event(report) => self.note_event(report, &line, standing),
+    pub(super) fn note(&mut self, judgement: &mut Judgement<'a>, standing: Standing) {
+        let line = &judgement.line;
+        match &mut judgement.said {
+            Said::Event(report) => self.note_event(report, line, standing),
             Said::Detail(text) => self.explain(text, &line.prefix, standing),
             Said::Translated => self.reading.counts.translated += 1,
             Said::Contradiction
@@ -35,7 +35,7 @@ impl<'a> Reader<'a, '_, '_> {
 
     pub(super) fn note_event(
         &mut self,
-        report: Report<'a>,
+        report: &mut Report<'a>,
         line: &LogLine<'a>,
         standing: Standing,
     ) {
@@ -112,7 +112,7 @@ impl<'a> Reader<'a, '_, '_> {
 
     pub(super) fn event(
         &mut self,
-        mut report: Report<'a>,
+        report: &mut Report<'a>,
         prefix: &PrefixFields<'a>,
         backend: Option<Backend>,
         standing: Standing,
@@ -126,7 +126,7 @@ impl<'a> Reader<'a, '_, '_> {
             offset: self.at,
             standing,
             backend,
-            facts: report.facts,
+            facts: std::mem::take(facts),
         }
     }
 
@@ -298,7 +298,7 @@ impl<'a> Reader<'a, '_, '_> {
             let backend = self.backend(prefix);
             let mut report = message::of_session(Kind::Explanation, prefix);
             report.facts.reason = Some(Cow::Borrowed(text));
-            let event = self.event(report, prefix, backend, standing);
+            let event = self.event(&mut report, prefix, backend, standing);
             self.push(event);
         }
     }
