@@ -4,6 +4,8 @@
 //! text, line feeds and the literals of the setting included. So every reading is found, and the
 //! caller holds each against the message of the line.
 
+mod ends;
+mod field;
 mod items;
 mod search;
 
@@ -47,6 +49,7 @@ impl<'a> Readings<'a> {
     }
 
     /// The reading, where there is only one.
+    #[must_use]
     pub fn only(&self) -> Option<&LogLine<'a>> {
         self.first.as_ref().filter(|_| self.others.is_empty())
     }

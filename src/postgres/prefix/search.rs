@@ -1,10 +1,12 @@
 //! The search for every way to read a prefix.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::ControlFlow;
 
-use memchr::{Memchr, memchr, memchr_iter, memchr2};
+use memchr::memchr2;
 
 use super::Readings;
+use super::ends::{Behind, Ends};
+use super::field::{begins, longest_application_name, longest_server_text, number, port, unpadded};
 use super::items::{Field, Item};
 use crate::postgres::line::{LogLine, PrefixFields};
 use crate::postgres::name::{self, LONGEST_NAME};
@@ -98,14 +100,7 @@ impl<'a, 'p> Search<'a, 'p> {
                 }
                 Item::Field { field, width } => match field {
                     Field::Quit => {
-                        // The prefix of a process without a client ends here. That of a client
-                        // goes on, be it with an application name that begins as a severity.
-                        let has_client = self.fields.remote.is_some_and(|name| !name.is_empty());
-                        if !has_client {
-                            self.fields.is_of_server = true;
-                            self.found(at);
-                            self.fields.is_of_server = false;
-                        }
+                        self.quit(at);
                         at
                     }
                     Field::Remote => match self.each_remote(at, *width, next) {
@@ -137,6 +132,16 @@ impl<'a, 'p> Search<'a, 'p> {
         }
         self.found(at);
         true
+    }
+
+    /// The prefix of a process without a client ends here. That of a client goes on, be it with an
+    /// application name that begins as a severity.
+    fn quit(&mut self, at: usize) {
+        if self.fields.remote.is_none_or(str::is_empty) {
+            self.fields.is_of_server = true;
+            self.found(at);
+            self.fields.is_of_server = false;
+        }
     }
 
     /// The prefix ends at the byte `at`, if a severity stands there.
@@ -377,147 +382,11 @@ impl<'a, 'p> Search<'a, 'p> {
         name::is_name(name)
     }
 
-    /// The places between `from` and `last` where the literal behind a field stands; without a
-    /// literal, every place.
+    /// The places between `from` and `last` where the field before the item `next` can end.
     fn ends(&mut self, from: usize, last: usize, next: usize) -> Ends<'a, 'p> {
         self.readings.names_end = self.readings.names_end.max(self.start + last);
-        let text = self.text.as_bytes();
-        let Some(Item::Literal(literal)) = self.items.get(next) else {
-            return Ends::Every {
-                places: from..(last + 1).min(text.len() + 1),
-                next,
-            };
-        };
-        let (offset, rarest) = literal.rarest;
-        let end = (last + offset + 1).min(text.len());
-        let window = text.get(from + offset..end).unwrap_or_default();
-        Ends::Literal {
-            found: memchr_iter(rarest, window),
-            text,
-            from,
-            literal: literal.text.as_bytes(),
-            next: next + 1,
-        }
+        Ends::new(self.text.as_bytes(), from, last, self.items, next)
     }
-}
-
-/// Where a field can end.
-enum Ends<'a, 'p> {
-    Literal {
-        found: Memchr<'a>,
-        text: &'a [u8],
-        from: usize,
-        literal: &'p [u8],
-        next: usize,
-    },
-    Every {
-        places: Range<usize>,
-        next: usize,
-    },
-}
-
-impl Iterator for Ends<'_, '_> {
-    type Item = End;
-
-    fn next(&mut self) -> Option<End> {
-        match self {
-            Ends::Literal {
-                found,
-                text,
-                from,
-                literal,
-                next,
-            } => loop {
-                let at = *from + found.next()?;
-                if begins(text.get(at..)?, literal) {
-                    let behind = (at + literal.len(), *next);
-                    return Some(End { at, behind });
-                }
-            },
-            Ends::Every { places, next } => {
-                let at = places.next()?;
-                let behind = (at, *next);
-                Some(End { at, behind })
-            }
-        }
-    }
-}
-
-/// Where a search goes on: at a byte, with an item.
-type Behind = (usize, usize);
-
-/// Where a field can end.
-struct End {
-    at: usize,
-    /// Behind the literal that follows.
-    behind: Behind,
-}
-
-/// `starts_with` for a few bytes, without the call of `memcmp`.
-fn begins(bytes: &[u8], literal: &[u8]) -> bool {
-    let start = bytes.get(..literal.len());
-    start.is_some_and(|start| start.iter().zip(literal).all(|(byte, other)| byte == other))
 }
 
 const LOCAL: &str = "[local]";
-
-/// `1234)` or `???)`: the port and how many bytes it takes up.
-fn port(bytes: &[u8]) -> Option<(Option<u16>, usize)> {
-    if begins(bytes, b"???)") {
-        return Some((None, 4));
-    }
-    let (port, digits) = number(bytes)?;
-    let port = u16::try_from(port).ok()?;
-    (bytes.get(digits) == Some(&b')')).then_some((Some(port), digits + 1))
-}
-
-/// The decimal number at the start of `bytes`, and how many digits it has.
-fn number(bytes: &[u8]) -> Option<(u32, usize)> {
-    const MOST_DIGITS: usize = 10;
-    let mut number = 0_u64;
-    let mut digits = 0;
-    for byte in bytes.iter().take(MOST_DIGITS + 1) {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
-        }
-        number = 10 * number + u64::from(digit);
-        digits += 1;
-    }
-    (digits > 0).then_some((u32::try_from(number).ok()?, digits))
-}
-
-/// A padded name, without the spaces that `%10u` puts in front and `%-10u` behind.
-fn unpadded(name: &str, width: i32) -> &str {
-    if width == 0 || usize::try_from(width.unsigned_abs()) != Ok(name.len()) {
-        name
-    } else if width < 0 {
-        name.trim_end_matches(' ')
-    } else {
-        name.trim_start_matches(' ')
-    }
-}
-
-/// How many bytes a text of the server can take up: a few words.
-fn longest_server_text(bytes: &[u8]) -> usize {
-    let line = bytes.get(..LONGEST_NAME).unwrap_or(bytes);
-    memchr(b'\n', line).unwrap_or(line.len())
-}
-
-/// How many bytes an application name can take up. It is printable ASCII; PostgreSQL 16 and newer
-/// write any other byte as `\xNN` (`pg_clean_ascii`), after cutting the name.
-fn longest_application_name(bytes: &[u8]) -> usize {
-    let mut rest = bytes;
-    for _ in 0..LONGEST_NAME {
-        rest = match rest {
-            [b'\\', b'x', high, low, rest @ ..]
-                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-            {
-                rest
-            }
-            [b' '..=b'~', rest @ ..] => rest,
-            _ => break,
-        };
-    }
-    bytes.len() - rest.len()
-}
