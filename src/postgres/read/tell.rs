@@ -228,7 +228,7 @@ impl<'a> Reader<'a, '_, '_> {
         self.push(event);
     }
 
-    /// The event that waits for its next line.
+    /// The event whose next line tells who wrote it.
     pub(super) fn held(&self) -> Option<&ConnectionEvent<'a>> {
         let held = self.unsettled.as_ref()?;
         self.reading.events.get(held.place)
@@ -251,15 +251,11 @@ impl<'a> Reader<'a, '_, '_> {
         let is_next_certain = next.is_some_and(|(_, standing)| standing > Standing::Claimed);
         let place = held.place;
         self.unsettled = None;
-        let told = self.reading.events.get_mut(place..).unwrap_or_default();
-        if let Some(event) = told.first_mut()
+        if let Some(event) = self.reading.events.get_mut(place)
             && !is_next_certain
             && !is_proven
         {
             event.standing = event.standing.min(Standing::OfItsBackend);
-        }
-        if told.len() > 1 {
-            told.rotate_left(1);
         }
     }
 
@@ -268,14 +264,30 @@ impl<'a> Reader<'a, '_, '_> {
         let Some(held) = self.unsettled.take() else {
             return;
         };
-        let event = self.reading.events.remove(held.place);
+        let Some(event) = self.reading.events.get(held.place) else {
+            return;
+        };
+        let (start, standing) = (event.offset, event.standing);
         self.evidence.restore(event.backend, held.before);
-        self.suspect(&held.prefix, event.offset, event.standing);
+        let suspicion = self.suspicion(&held.prefix, start, standing);
+        if let Some(event) = self.reading.events.get_mut(held.place) {
+            *event = suspicion;
+        }
     }
 
     /// Somebody has written a line about a connection. Who it is stands in the prefix, if that is
     /// certain.
     pub(super) fn suspect(&mut self, prefix: &PrefixFields<'a>, start: usize, standing: Standing) {
+        let suspicion = self.suspicion(prefix, start, standing);
+        self.push(suspicion);
+    }
+
+    fn suspicion(
+        &mut self,
+        prefix: &PrefixFields<'a>,
+        start: usize,
+        standing: Standing,
+    ) -> ConnectionEvent<'a> {
         let mut event = ConnectionEvent {
             kind: Kind::Suspicious,
             offset: start,
@@ -287,7 +299,7 @@ impl<'a> Reader<'a, '_, '_> {
             event.facts = message::of_session(Kind::Suspicious, prefix).facts;
             event.facts.time = self.time(prefix);
         }
-        self.push(event);
+        event
     }
 
     /// A DETAIL belongs to the refusal right before it.
