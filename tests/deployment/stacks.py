@@ -26,8 +26,8 @@ def empty_plan(name, stack, **variables):
     terraform(stack, "show", "-json", "plan")
 
 
-def destroy(name, stack, aws, left, **variables):
-    status, output, seconds = terraform(stack, "destroy", "-auto-approve", **variables)
+def destroy(name, stack, aws, left, *options, **variables):
+    status, output, seconds = terraform(stack, "destroy", "-auto-approve", *options, **variables)
     check(f"{name}: destroy, {seconds:.0f} s", status == 0, output)
     contents = aws.contents()
     check(f"{name}: destroy leaves nothing", contents == left, difference(contents, left))
