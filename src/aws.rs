@@ -97,7 +97,7 @@ impl Refusal {
 
 impl Endpoint {
     /// Calls an operation, again and again as [`http::retry`] does, and returns the body of the
-    /// answer 200: at most 2 MiB of JSON.
+    /// answer 200: at most 512 KiB of JSON.
     ///
     /// # Errors
     /// When AWS gives no answer 200 before the deadline.

@@ -21,7 +21,7 @@ use time::format_description::well_known::Rfc2822;
 use tokio::time::Instant;
 
 /// An answer is read up to this length. A page of DynamoDB's is the longest.
-const MAX_BODY: u64 = 2 << 20;
+const MAX_BODY: u64 = 512 << 10;
 /// For the name, the TCP connection and the TLS handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a whole attempt, unless the deadline is near.
@@ -44,7 +44,7 @@ pub struct Answer {
     pub status: u16,
     /// The wait that the server asks for; at most five minutes.
     pub retry_after: Option<Duration>,
-    /// At most 2 MiB.
+    /// At most 512 KiB.
     pub body: Vec<u8>,
 }
 

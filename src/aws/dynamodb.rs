@@ -213,7 +213,7 @@ impl Table {
         deadline: Instant,
     ) -> Result<(Vec<Item>, Option<Value>), TableError> {
         /// So that an answer stays below what is read of it.
-        const LIMIT: usize = 800;
+        const LIMIT: usize = 400;
         let projection: Vec<_> = attributes.iter().map(|name| format!("#{name}")).collect();
         let mut request = json!({
             "TableName": self.name,
