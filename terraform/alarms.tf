@@ -6,7 +6,7 @@ locals {
   every_alarm = {
     failures = {
       wanted      = true
-      description = "Connections were not told for three days. Their log events wait in ${aws_sqs_queue.failures.name}, to be redriven."
+      description = "Connections have not been posted for three days. Their log events wait in ${aws_sqs_queue.failures.name} to be redriven."
       metric      = ["AWS/SQS", "ApproximateNumberOfMessagesVisible"]
       dimensions  = { QueueName = aws_sqs_queue.failures.name }
       statistic   = "Maximum"
@@ -14,7 +14,7 @@ locals {
 
     lost = {
       wanted      = true
-      description = "Lambda could not put a failed batch into ${aws_sqs_queue.retry.name}: no permission, or larger than 1 MiB with its record. Its connections are in the clusters' log groups alone."
+      description = "Lambda could not put a failed batch into ${aws_sqs_queue.retry.name}: no permission, or larger than 1 MiB with its record. Its connections are only in the clusters' log groups."
       metric      = ["AWS/Lambda", "DestinationDeliveryFailures"]
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
     }
@@ -22,7 +22,7 @@ locals {
     # Not in direct mode: there a throttled Slack is an error, too, and what is not told soon raises `waiting`.
     errors = {
       wanted      = var.stream != null
-      description = "The function has been failing for 15 minutes. Its log ${aws_cloudwatch_log_group.function.name} says why. Nothing is lost: it tries again by itself."
+      description = "The function has been failing for 15 minutes. Its log ${aws_cloudwatch_log_group.function.name} says why. Nothing is lost: it retries by itself."
       metric      = ["AWS/Lambda", "Errors"]
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
       periods     = 3
@@ -30,7 +30,7 @@ locals {
 
     throttles = {
       wanted      = true
-      description = "For 15 minutes there was no execution free for the function: its reserved concurrency or the account's is too small. Lambda tries again for six hours."
+      description = "For 15 minutes no execution was free for the function: its reserved concurrency or the account's is too small. Lambda retries for six hours."
       metric      = ["AWS/Lambda", "Throttles"]
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
       periods     = 3
@@ -38,7 +38,7 @@ locals {
 
     stream-mode = {
       wanted      = var.stream == null
-      description = "For three hours more than one batch a minute had to be retried. Unless Slack was away, there are more of them than Slack takes messages: it is time for stream mode."
+      description = "For three hours more than one batch a minute had to be retried. Unless Slack was away, there are more batches than Slack accepts messages: it is time for stream mode."
       metric      = ["AWS/SQS", "NumberOfMessagesSent"]
       dimensions  = { QueueName = aws_sqs_queue.retry.name }
       period      = 3600
@@ -48,7 +48,7 @@ locals {
 
     iterator-age = {
       wanted      = var.stream != null
-      description = "Connections are told 15 minutes late or more: Slack is away, or there are more than the function can tell. The stream keeps them for ${try(var.stream.retention_hours, 0)} hours."
+      description = "Connections are posted 15 minutes late or later: Slack is away, or there are more than the function can post. The stream keeps them for ${try(var.stream.retention_hours, 0)} hours."
       metric      = ["AWS/Lambda", "IteratorAge"]
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
       statistic   = "Maximum"
@@ -57,7 +57,7 @@ locals {
 
     write-throttling = {
       wanted      = var.stream != null
-      description = "For 15 minutes CloudWatch Logs wrote more than the stream takes. It tries again for up to a day: raise stream.shard_count."
+      description = "For 15 minutes CloudWatch Logs wrote more than the stream takes. It retries for up to a day: raise stream.shard_count."
       metric      = ["AWS/Kinesis", "WriteProvisionedThroughputExceeded"]
       dimensions  = { StreamName = one(aws_kinesis_stream.this[*].name) }
       periods     = 3
@@ -106,7 +106,7 @@ moved {
 # oldest, hence the second condition: something is there though nothing came.
 resource "aws_cloudwatch_metric_alarm" "waiting" {
   alarm_name          = "${var.name}-waiting"
-  alarm_description   = "A batch has waited in ${aws_sqs_queue.retry.name} for ten minutes or more: Slack is away, or refuses a message. ${aws_cloudwatch_log_group.function.name} says why. It is tried for three days."
+  alarm_description   = "A batch has waited in ${aws_sqs_queue.retry.name} for ten minutes or more: Slack is away, or refuses a message. ${aws_cloudwatch_log_group.function.name} says why. It is retried for three days."
   evaluation_periods  = 2
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0

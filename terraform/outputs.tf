@@ -19,17 +19,17 @@ output "log_group_name" {
 }
 
 output "slack_webhook_secret_arn" {
-  description = "ARN of the secret that holds the Slack webhook: the given one, or the one to fill"
+  description = "ARN of the secret that holds the Slack webhook: yours, or the one to fill"
   value       = local.secret_arn
 }
 
 output "failures_queue_url" {
-  description = "URL of the SQS queue with the dead letters: what Slack has not taken for three days"
+  description = "URL of the SQS queue with the dead letters: what Slack did not take for three days"
   value       = aws_sqs_queue.failures.url
 }
 
 output "test_command" {
-  description = "Shell command that sends a test message to every channel, prints what each answered, and fails if one did not take it"
+  description = "Shell command that sends a test message to every channel, prints what each answered, and fails if one did not accept it"
   # By standard input, which every version of the AWS CLI reads as it is. The function's answer comes first, then `None` or the
   # kind of its error: `None` is not shown, and anything else makes the command fail.
   value = join(" ", [
@@ -41,7 +41,7 @@ output "test_command" {
 }
 
 output "redrive_command" {
-  description = "Shell command that gives the dead letters to the function again"
+  description = "Shell command that moves the dead letters back to the retry queue"
   value = join(" ", [
     "aws sqs start-message-move-task --region ${local.region}",
     "--source-arn ${aws_sqs_queue.failures.arn} --destination-arn ${aws_sqs_queue.retry.arn}",

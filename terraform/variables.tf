@@ -35,7 +35,7 @@ variable "log_groups" {
 }
 
 variable "slack_webhook_secret" {
-  description = "Secret with the Slack webhook URL, or with a JSON object of channel to URL with a `default`, and the customer KMS key it is encrypted with, if any. `null` creates an empty secret, to be filled once"
+  description = "Secret that holds the Slack webhook URL, or a JSON object of channels and URLs with a `default`, and the customer KMS key that encrypts it, if any. `null` creates an empty secret for you to fill"
   type = object({
     arn         = string
     kms_key_arn = optional(string)
@@ -49,13 +49,13 @@ variable "slack_webhook_secret" {
 }
 
 variable "lambda_zip" {
-  description = "Path of the function's zip. `null` takes `lambda.zip` inside the module, where a release archive carries it"
+  description = "Path of the function's zip. `null` takes `lambda.zip` inside the module, which a release archive includes"
   type        = string
   default     = null
 }
 
 variable "lambda_zip_s3" {
-  description = "The function's zip in S3, in place of a file. Terraform sees a new zip by its `version` or `key`"
+  description = "The function's zip in S3, instead of a file. Terraform recognizes a new zip by its `version` or `key`"
   type = object({
     bucket  = string
     key     = string
@@ -70,7 +70,7 @@ variable "lambda_zip_s3" {
 }
 
 variable "notification" {
-  description = "What is told, and how: `language` (ja, en), `time_zone` (IANA name), `notify_on` (authorized, rejected, disconnected, probed), `rules` (first match wins, see [Rules](#rules)), `log_line_prefix` (the clusters' setting), `metrics_namespace` (turns CloudWatch metrics on), `accounts` (account id => name shown in Slack where there are several accounts). What is left out keeps the function's default: ja, Asia/Tokyo, RDS's own users ignored, RDS's default prefix, no metrics, accounts shown by their ids"
+  description = "What is posted, and how: `language` (ja, en), `time_zone` (IANA name), `notify_on` (authorized, rejected, disconnected, probed), `rules` (first match wins, see [Rules](#rules)), `log_line_prefix` (the clusters' setting), `metrics_namespace` (turns CloudWatch metrics on), `accounts` (account id => name, shown in Slack if there are several accounts). Anything left out keeps the function's default: ja, Asia/Tokyo, RDS's own users ignored, RDS's default prefix, no metrics, accounts shown by their ids"
   type = object({
     language          = optional(string)
     time_zone         = optional(string)
@@ -132,7 +132,7 @@ variable "filter_pattern" {
 }
 
 variable "stream" {
-  description = "Stream mode: CloudWatch Logs writes to a Kinesis stream, which the function reads in windows. `window_seconds` (0 to 300) between messages, `retention_hours` (24 to 168) for which the stream waits while Slack is away, `shard_count` (1 MB/s each), and who else may send to it: every account of `organization_id`, and `account_ids`. `null`: CloudWatch Logs invokes the function directly"
+  description = "Stream mode: CloudWatch Logs writes to a Kinesis stream, which the function reads in windows. `window_seconds` (0 to 300) between messages, `retention_hours` (24 to 168) to keep records while Slack is away, `shard_count` (1 MB/s each), and who else may send to it: every account of `organization_id`, and `account_ids`. `null`: CloudWatch Logs invokes the function directly"
   type = object({
     window_seconds  = optional(number, 60)
     retention_hours = optional(number, 24)
@@ -169,7 +169,7 @@ variable "stream" {
 }
 
 variable "history" {
-  description = "A DynamoDB table that remembers logins, so that messages say what is new. `days` (1 to 365) without a login until it is forgotten, `networks` (CIDR blocks that count as one network each, in place of /24 and /64), `point_in_time_recovery`, `deletion_protection`, `max_write_units` and `max_read_units` a second (at most what the table can cost, see [Cost](#cost)). `null`: nothing is remembered"
+  description = "A DynamoDB table that remembers logins, so that messages say what is new. `days` (1 to 365) without a login until it is forgotten, `networks` (CIDR blocks that count as one network each, instead of /24 and /64), `point_in_time_recovery`, `deletion_protection`, `max_write_units` and `max_read_units` a second (they limit what the table can cost, see [Cost](#cost)). `null`: nothing is remembered"
   type = object({
     days                   = optional(number, 30)
     networks               = optional(list(string), [])
@@ -197,7 +197,7 @@ variable "history" {
 }
 
 variable "access_summary" {
-  description = "A message by `schedule`, such as `cron(0 9 ? * MON *)` in the time zone of `notification`: who connected to which cluster, what was new, who has not connected for long. Needs `history`"
+  description = "A message by `schedule`, such as `cron(0 9 ? * MON *)` in the time zone of `notification`: who connected to which cluster, what was new, who has not connected for a while. Needs `history`"
   type = object({
     schedule = string
   })
@@ -226,7 +226,7 @@ variable "kms_key_arn" {
 }
 
 variable "log_retention_days" {
-  description = "Days for which the function's own log is kept"
+  description = "Days to keep the function's own log"
   type        = number
   default     = 365
 
@@ -237,7 +237,7 @@ variable "log_retention_days" {
 }
 
 variable "reserved_concurrency" {
-  description = "Concurrent executions set apart for the function, see [Concurrency](#concurrency). `null` takes them from the account's pool"
+  description = "Concurrent executions reserved for the function, see [Concurrency](#concurrency). `null` uses the account's pool"
   type        = number
   default     = null
 
@@ -248,7 +248,7 @@ variable "reserved_concurrency" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs told when an alarm begins and ends, such as an SNS topic"
+  description = "ARNs to notify when an alarm begins and ends, such as an SNS topic"
   type        = list(string)
   default     = []
   nullable    = false
@@ -261,7 +261,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "tags" {
-  description = "Tags of every resource that takes them"
+  description = "Tags for every resource that takes tags"
   type        = map(string)
   default     = {}
   nullable    = false

@@ -37,7 +37,7 @@ variable "log_groups" {
 }
 
 variable "account_policy" {
-  description = "In place of `log_groups`: one policy that subscribes every log group of account and region, those to come among them, but for `except_log_groups`. For an account that holds databases and little else: the others' logs are sent and paid for, too"
+  description = "Instead of `log_groups`: one policy that subscribes every log group of the account and region, including future ones, except `except_log_groups`. For accounts that hold databases and little else, because all other logs are sent and paid for, too"
   type = object({
     except_log_groups = optional(list(string), [])
   })
