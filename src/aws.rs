@@ -29,7 +29,7 @@ pub struct Service {
     pub name: &'static str,
     /// The variable that overrides its endpoint, before `AWS_ENDPOINT_URL` does.
     pub endpoint_variable: &'static str,
-    /// What stands before the operation in `x-amz-target`: `secretsmanager`.
+    /// What precedes the operation in `x-amz-target`: `secretsmanager`.
     pub target: &'static str,
     /// `application/x-amz-json-1.1`, or `1.0`.
     pub content_type: &'static str,
@@ -54,9 +54,9 @@ pub struct Endpoint {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AwsError {
     /// Too many requests.
-    #[error("AWS answers that there are too many requests")]
+    #[error("AWS throttles the requests")]
     Throttled,
-    /// The credentials in the environment are over.
+    /// The credentials in the environment have expired.
     #[error("the AWS credentials in the environment have expired")]
     ExpiredCredentials,
     /// The credentials in the environment are not right.
@@ -65,18 +65,18 @@ pub enum AwsError {
         /// AWS's name for it.
         code: String,
     },
-    /// Any other answer that is no success.
+    /// Any other unsuccessful answer.
     #[error("AWS answers {} {}", .0.status, .0.code)]
     Refused(Refusal),
-    /// A success that is not the JSON it should be.
-    #[error("AWS gives an answer that is not the operation's")]
+    /// A successful answer that is not the expected JSON.
+    #[error("AWS gives an unexpected answer")]
     Unexpected,
     /// No answer.
     #[error("AWS cannot be reached: {0}")]
     Unreachable(SendError),
 }
 
-/// What AWS says about a request that it does not fulfil.
+/// What AWS says about a request that it refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// HTTP status.

@@ -12,10 +12,10 @@ pub const DEFAULT_CHANNEL: &str = "default";
 /// A longer name is not shown.
 const LONGEST_NAME: usize = 80;
 
-/// Printed in place of a name that has not the shape of one.
-const NOT_SHOWN: &str = "(a name that is not shown: it is long, or has other than letters, digits, spaces and any of -_.#)";
+/// Printed instead of anything that does not look like a name.
+const NOT_SHOWN: &str = "(a name that is not shown: it is too long, or has characters other than letters, digits, spaces and -_.#)";
 
-/// The name, where it has the shape of one; else words that say why it is not shown.
+/// The name if it looks like one, else words that say why it is not shown.
 ///
 /// ```
 /// use aurora_connection_audit::channel::shown;
@@ -28,8 +28,8 @@ pub fn shown(name: &str) -> &str {
     if is_name(name) { name } else { NOT_SHOWN }
 }
 
-/// The name, where it has the shape of one; else its number among the others, from 1: names that may
-/// not be shown are still told apart.
+/// The name if it looks like one, else its number among the others, from 1, so that names that may
+/// not be shown can still be told apart.
 ///
 /// ```
 /// use aurora_connection_audit::channel::label;

@@ -29,7 +29,7 @@ use self::failure::Failure;
 use crate::config::Settings;
 use crate::postgres::LogLinePrefix;
 
-/// Tells a Slack channel who connects to an Aurora PostgreSQL cluster.
+/// Posts to Slack who connects to an Aurora PostgreSQL cluster.
 ///
 /// Start with `aurora-connection-audit demo`: it needs no account and no network.
 #[derive(Debug, Parser)]
@@ -48,26 +48,26 @@ struct Cli {
 enum Command {
     /// Send real log lines through the Lambda function, and show what Slack gets
     ///
-    /// Runs the function's own process among a local Lambda Runtime API, Secrets Manager, DynamoDB and
-    /// Slack. Ends with 0 only if Slack got the messages.
+    /// Runs the function's own process among a local Lambda Runtime API, Secrets Manager, DynamoDB
+    /// and Slack. Exits with 0 only if Slack got the messages.
     #[command(after_help = help::DEMO)]
     Demo {
-        /// What Slack got as a web page, besides
+        /// Also write what Slack got as a web page
         #[arg(long, value_name = "PAGE")]
         html: Option<PathBuf>,
         #[command(flatten)]
         flags: MessageFlags,
     },
 
-    /// Show the Slack messages that a PostgreSQL log makes
+    /// Show the Slack messages for a PostgreSQL log
     #[command(after_help = help::PREVIEW)]
     Preview {
         #[command(flatten)]
         files: LogFiles,
-        /// The exact payloads instead of a drawing, one a line
+        /// Print the exact payloads instead, one per line
         #[arg(long)]
         json: bool,
-        /// A web page instead of a drawing
+        /// Write a web page instead
         #[arg(long, value_name = "PAGE", conflicts_with = "json")]
         html: Option<PathBuf>,
         #[command(flatten)]
@@ -76,7 +76,7 @@ enum Command {
         flags: MessageFlags,
     },
 
-    /// Print every connection event of a PostgreSQL log as a JSON object a line
+    /// Print the connection events of a PostgreSQL log as JSON, one object per line
     #[command(after_help = help::PARSE)]
     Parse {
         #[command(flatten)]
@@ -85,7 +85,7 @@ enum Command {
         prefix: PrefixFlag,
     },
 
-    /// Show who connected: a row for each user, database, client and application
+    /// Show who connected: one row per user, database, client and application
     ///
     /// Counts logins, refusals and disconnections, with the first and the last time, how clients
     /// proved who they are, and TLS. Rows with refusals come first, the newest of them on top.
@@ -123,30 +123,30 @@ enum Command {
         log_stream: String,
     },
 
-    /// Show what the function would make of events, one a line
+    /// Show what the function would post for events, one per line
     ///
-    /// A line of input is an event that the function takes: of CloudWatch Logs, of Kinesis, or of the
-    /// retry queue. One warm process takes them in order. Each is answered by a line of JSON before
-    /// the next is read. Nothing is posted.
+    /// A line of input is an event that the function takes: of CloudWatch Logs, of Kinesis, or of
+    /// the retry queue. One warm process takes them in order and answers each with a line of JSON
+    /// before it reads the next. Nothing is posted.
     #[command(after_help = help::REPLAY)]
     Replay {
-        /// Events, one a line; standard input without it
+        /// File of events, one per line [default: standard input]
         file: Option<PathBuf>,
-        /// A new process for each event
+        /// Use a new process for each event
         #[arg(long)]
         cold: bool,
-        /// As if a subscription filter held log events back
+        /// Behave as if a subscription filter held log events back
         #[arg(long)]
         filtered: bool,
         #[command(flatten)]
         flags: MessageFlags,
     },
 
-    /// Print the completions of a shell
+    /// Print completions for a shell
     #[command(after_help = help::COMPLETIONS)]
     Completions { shell: Shell },
 
-    /// Print the manual page, of the tool or of one command
+    /// Print the manual page of the tool or of one command
     #[command(after_help = help::MAN)]
     Man {
         /// demo, preview, parse, report, learn, event, replay or completions; the tool itself without it
@@ -161,7 +161,7 @@ enum Command {
 /// The logs that a command reads.
 #[derive(Debug, Args)]
 struct LogFiles {
-    /// PostgreSQL logs; standard input for - or none
+    /// PostgreSQL logs; - or nothing is standard input
     ///
     /// Plain or gzip; also what `aws logs filter-log-events`, `aws logs tail` and
     /// `aws rds download-db-log-file-portion` write.
@@ -174,7 +174,7 @@ struct LogFiles {
 
 #[derive(Debug, Args)]
 struct PrefixFlag {
-    /// The server's setting [default: found by itself]
+    /// The server's `log_line_prefix` [default: detected from the log]
     #[arg(long, value_name = "SETTING")]
     log_line_prefix: Option<String>,
 }
@@ -182,19 +182,19 @@ struct PrefixFlag {
 /// What a report holds, and how it is written.
 #[derive(Debug, Args)]
 struct ReportFlags {
-    /// CSV instead of a table
+    /// Print Print CSV instead of a table
     #[arg(long)]
     csv: bool,
-    /// One JSON object instead of a table
+    /// Print one JSON object instead of a table
     #[arg(long, conflicts_with = "csv")]
     json: bool,
-    /// A web page instead of a table
+    /// Write a web page instead of a table
     #[arg(long, value_name = "PAGE", conflicts_with_all = ["csv", "json"])]
     html: Option<PathBuf>,
-    /// Leave out what was before: 2026-11-23, or 2026-11-23T09:00:00Z
+    /// Leave out everything before this time: 2026-11-23, or 2026-11-23T09:00:00Z
     #[arg(long, value_name = "TIME", value_parser = report::time)]
     since: Option<OffsetDateTime>,
-    /// Leave out this time and what came after it
+    /// Leave out this time and everything after it
     #[arg(long, value_name = "TIME", value_parser = report::time)]
     until: Option<OffsetDateTime>,
     #[command(flatten)]
@@ -244,7 +244,7 @@ struct LogFlags {
     /// As `<instance>.<number>`
     #[arg(long, value_name = "NAME")]
     log_stream: Option<String>,
-    /// AWS region of the link to the log; none without it
+    /// AWS region for the link to the log; without it there is no link
     #[arg(long, value_name = "NAME")]
     region: Option<String>,
 }
@@ -263,7 +263,7 @@ struct MessageFlags {
     /// Rules as a JSON array [default: ignore RDS's own users]
     #[arg(long, value_name = "JSON")]
     rules: Option<String>,
-    /// What to tell [default: authorized,rejected]
+    /// What to report [default: authorized,rejected]
     #[arg(long, value_name = "EVENTS")]
     notify_on: Option<String>,
     /// The name to show for the cluster
@@ -343,7 +343,7 @@ fn settings(environment: &[(&'static str, String)]) -> Result<Settings, Failure>
     Settings::from_vars(lookup).map_err(Failure::Flags)
 }
 
-/// The whole life of the process.
+/// The whole process.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -399,7 +399,7 @@ fn usage(error: &clap::Error) -> ExitCode {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            // Nobody is left to be told when this fails.
+            // If this fails, there is nobody left to report it to.
             let _ = error.print();
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
         }

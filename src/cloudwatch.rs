@@ -151,7 +151,7 @@ impl LogEvent {
 pub enum DecodeError {
     /// No event that the function takes.
     #[error(
-        "the payload is none that the function takes: it has no string `awslogs.data`, no `Records` of Kinesis or SQS, no `test` and no `access_summary`"
+        "the function does not take this payload: it has no string `awslogs.data`, no `Records` of Kinesis or SQS, no `test` and no `access_summary`"
     )]
     NotAnEvent,
     /// A message of the retry queue that Lambda has not put there.

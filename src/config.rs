@@ -23,7 +23,7 @@ use crate::slack::time_zone::TimeZone;
 
 pub use crate::postgres::DEFAULT_LOG_LINE_PREFIX;
 
-/// Everything that the function is told.
+/// All settings of the function.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// How log lines become messages.
@@ -290,7 +290,7 @@ fn names(json: &str, of: &str) -> Result<HashMap<String, String>, String> {
 }
 
 /// What is shown to people must not be what nobody may see.
-const HOLDS_A_URL: &str = "holds a URL where there must be a name to show";
+const HOLDS_A_URL: &str = "holds a URL instead of a name to show";
 
 const DEFAULT_NOTIFY_ON: NotifyOn = NotifyOn {
     authorized: true,
@@ -314,7 +314,7 @@ fn notify_on(list: &str) -> Result<NotifyOn, String> {
             "probed" => notify_on.probed = true,
             _ => {
                 return Err(format!(
-                    "must be a comma list of authorized, rejected, disconnected, probed (entry {number} is none of them)"
+                    "must be a comma-separated list of authorized, rejected, disconnected, probed (entry {number} is not one of them)"
                 ));
             }
         }
@@ -341,7 +341,7 @@ fn networks(json: &str) -> Result<Vec<IpNet>, String> {
     let read = |(block, number): (String, usize)| {
         block
             .parse()
-            .map_err(|_| format!("must be a JSON array of CIDR blocks (entry {number} is none)"))
+            .map_err(|_| format!("must be a JSON array of CIDR blocks (entry {number} is not one)"))
     };
     blocks.into_iter().zip(1..).map(read).collect()
 }
@@ -371,9 +371,8 @@ fn language(code: &str) -> Result<Language, String> {
 fn time_zone(vars: &mut Vars) -> Option<TimeZone> {
     let default = TimeZone::named("Asia/Tokyo")?;
     vars.read("MESSAGE_TIME_ZONE", default, |name| {
-        TimeZone::named(name).ok_or_else(|| {
-            "must be a name of the IANA time zone database, as Asia/Tokyo".to_owned()
-        })
+        TimeZone::named(name)
+            .ok_or_else(|| "must be an IANA time zone name, such as Asia/Tokyo".to_owned())
     })
 }
 
@@ -387,5 +386,5 @@ fn metrics_namespace(name: &str) -> Result<Option<String>, String> {
     if name.len() <= 255 && !is_reserved && name.chars().all(is_allowed) {
         return Ok(Some(name.to_owned()));
     }
-    Err("must be 1 to 255 letters, digits, spaces or any of .-_/#: and begin with neither AWS/ nor a colon".to_owned())
+    Err("must be 1 to 255 letters, digits, spaces or any of .-_/#: and must not begin with AWS/ or a colon".to_owned())
 }

@@ -2,14 +2,14 @@
 //!
 //! Lambda delivers an event at least once, and again after a failure. A process that is still warm
 //! then posts only what it has not posted: after a failure on the second of two channels the first
-//! gets nothing twice. A new process remembers nothing, so Slack may show a message twice; it
-//! never shows it not at all.
+//! gets nothing twice. A new process remembers nothing, so Slack may show a message twice, but
+//! never misses one.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash, RandomState};
 
-/// As many connections are remembered, the latest ones: more than a window of a fleet holds, in about
-/// 7 MB.
+/// How many connections are remembered, the latest ones: more than a window of a fleet holds, in
+/// about 7 MB.
 pub const MOST_DELIVERED: usize = 262_144;
 
 /// The connections that were told, each with the channel.

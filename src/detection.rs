@@ -22,9 +22,10 @@ use crate::sessions::{Connection, Outcome};
 /// Refusals count for ten minutes.
 pub const WINDOW: i64 = 600;
 
-/// As many refusals are remembered, each for its client and for its user; about 90 bytes each time.
+/// How many refusals are remembered, each for its client and for its user; about 90 bytes each
+/// time.
 const MOST_REFUSALS: usize = 100_000;
-/// As many pairs of user and client are remembered as let in.
+/// How many pairs of user and client are remembered as let in.
 const MOST_LOGINS: NonZeroUsize = NonZeroUsize::new(50_000).expect("not zero");
 
 /// The refusals that this process knows of, and who was let in since. Bounded: the oldest go first.

@@ -1,6 +1,6 @@
 //! What earlier connections say about one.
 
-/// So many refusals before a login are a reason to look at it.
+/// This many refusals before a login are worth a look.
 pub const LET_IN: usize = 5;
 
 /// What is known of a connection from others.

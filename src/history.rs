@@ -62,14 +62,14 @@ pub struct Until {
     pub day: Option<i64>,
 }
 
-/// As many answers are remembered; about 80 bytes each.
+/// How many answers are remembered, at about 80 bytes each.
 const MOST_KNOWN: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
-/// In one window more kinds of login are not told apart, and what is new about them is unknown.
+/// How many kinds of login a window tells apart. What is new about further ones is unknown.
 const MOST_KINDS: usize = 50_000;
 /// Seconds.
 pub const DAY: i64 = 86_400;
 
-/// What this process knows of the table. Bounded: what was not used longest is forgotten first.
+/// What this process knows of the table. Bounded: the least recently used is forgotten first.
 #[derive(Debug)]
 pub struct Known(LruCache<Key, Until>);
 

@@ -26,12 +26,12 @@ const MAX_BODY: u64 = 512 << 10;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a whole attempt, unless the deadline is near.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-/// An attempt that cannot have this long is not worth making.
+/// An attempt with less time than this is not worth making.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(200);
 /// After the first failure; doubled after each further one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(8);
-/// A request is not made more often than this: about a minute of doubled backoffs.
+/// The most attempts at a request: about a minute of doubled backoffs.
 const MOST_ATTEMPTS: u32 = 12;
 /// A longer `Retry-After` counts as this. It is longer than an invocation, and a process that was told
 /// a nonsensical number once asks again after it.
@@ -85,7 +85,7 @@ pub enum SendError {
 }
 
 impl SendError {
-    /// Can another attempt go better?
+    /// Could another attempt succeed?
     #[must_use]
     pub fn is_transient(self) -> bool {
         !matches!(self, Self::Request | Self::Certificate)
@@ -232,7 +232,7 @@ pub fn is_confidential(url: &Uri) -> bool {
 pub enum Attempt<T, E> {
     /// Well.
     Done(T),
-    /// Badly, and it will stay so.
+    /// Badly, and another attempt would not help.
     Failed(E),
     /// Badly, but it may get better; the server may have said when.
     Again(E, Option<Duration>),

@@ -25,16 +25,16 @@ use crate::source;
 
 /// Lambda gives init 10 s; what is not ready then is started again at the first invocation.
 const INIT: Duration = Duration::from_secs(9);
-/// What an invocation keeps back to tell Lambda about a failure.
+/// The time that an invocation reserves for reporting a failure to Lambda.
 const MARGIN: Duration = Duration::from_millis(500);
-/// Lambda gives an invocation no longer than this.
+/// The longest that Lambda gives an invocation.
 const LONGEST_INVOCATION: Duration = Duration::from_mins(15);
 /// A Runtime API that fails more often in a row, each time within a few seconds, is gone.
 const MOST_FAILURES: usize = 10;
 const SOON: Duration = Duration::from_secs(10);
 const BETWEEN_FAILURES: Duration = Duration::from_millis(100);
 
-/// The whole life of the process; `bootstrap` is nothing else.
+/// The whole process; `bootstrap` only calls this.
 #[must_use]
 pub fn main() -> ExitCode {
     init_logging();

@@ -1,4 +1,4 @@
-//! Tells a Slack channel who connects to an Aurora PostgreSQL cluster.
+//! Posts to Slack who connects to an Aurora PostgreSQL cluster.
 //!
 //! ```text
 //! CloudWatch Logs ──subscription──▶ Lambda                                        Slack
@@ -43,7 +43,7 @@
 //! ```
 //!
 //! The feature `cli`, on by default, holds the command line tool; the Lambda function is built
-//! without it. README says how to use both, `docs/` why they are as they are.
+//! without it. The README says how to use both, `docs/` why they work as they do.
 
 pub mod pipeline;
 

@@ -49,21 +49,21 @@ pub struct Message {
     pub records: BTreeSet<usize>,
 }
 
-/// So long does an invocation by CloudWatch Logs try to post. Each batch is an invocation: if all
-/// waited for an absent Slack, they would cost money and be told no sooner. What failed goes to
-/// the retry queue, and from there in one message.
+/// How long an invocation by CloudWatch Logs tries to post. Each batch is an invocation: if all of
+/// them waited for an absent Slack, they would cost money without arriving any sooner. What fails
+/// goes to the retry queue, and from there into one message.
 const LONGEST_DIRECT: Duration = Duration::from_secs(10);
 
-/// A longer payload has no room in a message of the queue, which has 1 MiB for all that Lambda keeps
-/// of an invocation: it is tried as long as the invocation lasts.
+/// A longer payload may not fit into a message of the queue, whose 1 MiB hold everything that
+/// Lambda keeps of an invocation. So it is tried until the invocation ends.
 const MOST_QUEUED: usize = 1_000_000;
 
 /// Two consumers share the queue, each with a window of a minute, in which Slack takes 60 posts.
 const A_WINDOWS_WORTH: usize = 30;
 
-const TOO_MANY: &str = "Slack has throttled a window's worth of posts, and these batches had to wait for it; if it was not away, stream mode tells them sooner";
+const TOO_MANY: &str = "Slack has throttled a window's worth of posts, and these batches had to wait for it; unless it was away, stream mode posts them sooner";
 
-/// One invocation; its answer.
+/// Handles one invocation, and returns its answer.
 ///
 /// # Errors
 /// When a lone payload cannot be read, or its message did not reach Slack before the deadline. Of

@@ -7,17 +7,17 @@
 //! ```
 //!
 //! Anybody who reaches the port can write whole lines into the log through the names of a failed
-//! login: a name holds any byte but NUL, line feeds included, and is not quoted. And a text may begin
-//! and end anywhere, for CloudWatch cuts a log where it likes. So every line is read in every way that
-//! PostgreSQL could have written it, and an event says how far the text bears it out, see
-//! [`Standing`]:
+//! login: a name holds any byte but NUL, line feeds included, and is not quoted. And a text may
+//! begin and end anywhere, because CloudWatch can cut a log at any line. So every line is read in
+//! every way that PostgreSQL could have written it, and an event says how well the text supports
+//! it, see [`Standing`]:
 //!
 //! - it is certain when all readings agree, no open name before it can reach it, and its backend was
 //!   not yet established when it was written;
 //! - lines of an established session are its own, for SQL writes any message;
 //! - [`Kind::Suspicious`] accuses a session, and so needs certain proof from the same text.
 //!
-//! A fact that a line does not bear beyond doubt is `None`.
+//! A fact that a line does not prove beyond doubt is `None`.
 //!
 //! ```
 //! use aurora_connection_audit::postgres::event::{Kind, Standing};

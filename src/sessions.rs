@@ -17,7 +17,7 @@ pub struct Connection<'a> {
     pub outcome: Outcome,
     /// Byte offset in the batch's text of the line that decided the outcome.
     pub offset: usize,
-    /// How far the text bears that line out.
+    /// How well the text supports that line.
     pub standing: Standing,
     /// What all lines of the backend say together.
     pub facts: Facts<'a>,
@@ -101,13 +101,13 @@ struct Progress<'a> {
     let_in: Option<Box<Connection<'a>>>,
 }
 
-/// So many connections can still change by later lines.
+/// How many connections can still be changed by later lines.
 const STILL_OPEN: usize = 20_000;
 
-/// So many are taken at once: each time all that is known of backends is looked through.
+/// How many are taken at once: each time everything that is known of backends is searched.
 const TAKEN_AT_ONCE: usize = 10_000;
 
-/// As many backends are remembered besides.
+/// How many further backends are remembered.
 const MOST_BACKENDS: usize = 32_768;
 
 impl<'a> Sessions<'a> {

@@ -69,8 +69,8 @@ pub enum Throttled {
 /// Why a message is not in Slack.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SlackError {
-    /// 429, or one so short a while ago that another would follow, for as long as the invocation could wait.
-    #[error("Slack asks to wait longer than this invocation can")]
+    /// 429, or one so recently that another would follow, for as long as the invocation could wait.
+    #[error("Slack throttles the webhook for longer than this invocation can wait")]
     RateLimited,
     /// 408 or 5xx for as long as the invocation could wait.
     #[error("Slack answers {status}")]

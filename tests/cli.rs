@@ -162,7 +162,7 @@ fn bad_calls_are_one_clear_line() {
             "--rules",
             "7",
         ],
-        "--rules: must be a JSON array of rules; --language: must be one of ja, en; --time-zone: must be a name of the IANA time zone database, as Asia/Tokyo",
+        "--rules: must be a JSON array of rules; --language: must be one of ja, en; --time-zone: must be an IANA time zone name, such as Asia/Tokyo",
     );
     assert_refused(
         &["parse", "--log-line-prefix", "%t%!"],

@@ -177,13 +177,13 @@ fn the_environment_is_not_valid() {
             "the environment is not valid",
             "LOG_LINE_PREFIX: `%!` at byte 10 is not an escape of log_line_prefix",
             "CLUSTERS: must be a JSON object of strings, from log group to the name to show (it is not at line 1, column 35)",
-            "NOTIFY_ON: must be a comma list of authorized, rejected, disconnected, probed (entry 2 is none of them)",
+            "NOTIFY_ON: must be a comma-separated list of authorized, rejected, disconnected, probed (entry 2 is not one of them)",
             "RULES: rule 1: when.hosts: entry 1: must be an IP address or CIDR block",
             "MESSAGE_LANGUAGE: must be one of ja, en",
-            "MESSAGE_TIME_ZONE: must be a name of the IANA time zone database, as Asia/Tokyo",
-            "METRICS_NAMESPACE: must be 1 to 255 letters, digits, spaces or any of .-_/#: and begin with neither AWS/ nor a colon",
+            "MESSAGE_TIME_ZONE: must be an IANA time zone name, such as Asia/Tokyo",
+            "METRICS_NAMESPACE: must be 1 to 255 letters, digits, spaces or any of .-_/#: and must not begin with AWS/ or a colon",
             "SLACK_WEBHOOK_SECRET_ID: holds a URL (it must be the ARN or name of the secret that holds the webhook's URL)",
-            "AWS_ENDPOINT_URL_SECRETS_MANAGER: must be an https URL without a path, or an http URL of this machine",
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER: must be an https URL without a path, or an http URL on this machine",
             "AWS_SECRET_ACCESS_KEY: is not set (it must be the function's credentials, which Lambda sets)",
         ]
     );

@@ -124,7 +124,7 @@ fn a_payload_of_something_else() {
     assert_payload_fails(
         r#"{"Records": [{"s3": {}}]}"#,
         "Payload.NotASubscription",
-        "the payload is none that the function takes: it has no string `awslogs.data`, no `Records` of Kinesis or SQS, no `test` and no `access_summary`",
+        "the function does not take this payload: it has no string `awslogs.data`, no `Records` of Kinesis or SQS, no `test` and no `access_summary`",
     );
 }
 

@@ -53,15 +53,15 @@ fn prefixes_that_tell_nothing_apart_are_refused() {
         ("%t %", "it ends in a lone `%`"),
         (
             "%t %u%d ",
-            "`%u` and `%d` stand side by side, so that nothing tells where the first one ends; put a literal between them",
+            "`%u` and `%d` are next to each other, so nothing tells where the first one ends; put a literal between them",
         ),
         (
             "%t:%L%u@%d:[%p]:",
-            "`%L` and `%u` stand side by side, so that nothing tells where the first one ends; put a literal between them",
+            "`%L` and `%u` are next to each other, so nothing tells where the first one ends; put a literal between them",
         ),
         (
             "%u %t ",
-            "it starts with `%u`, which a client chooses, so that nothing tells where a line begins; start it with %t or %m",
+            "it starts with `%u`, which a client chooses, so nothing tells where a line begins; start it with %t or %m",
         ),
     ] {
         let error = LogLinePrefix::compile(setting).unwrap_err();

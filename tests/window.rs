@@ -127,7 +127,7 @@ fn a_window_s_worth_of_throttled_posts_is_told_in_the_log() {
     let events: Vec<_> = (1..=30)
         .map(|number| payload(&login("alice", number)))
         .collect();
-    let hint = "stream mode tells them sooner";
+    let hint = "stream mode posts them sooner";
     assert_eq!(function.invoke(&queue(&events[1..])).body, failures(&[]));
     assert!(!function.log_with("log_events=").contains(hint));
     assert_eq!(function.invoke(&queue(&events)).body, failures(&[]));

@@ -24,9 +24,9 @@ pub static SERVICE: Service = Service {
 
 /// The name of the table's only key.
 pub const KEY: &str = "k";
-/// `BatchGetItem` takes no more keys.
+/// The most keys that `BatchGetItem` takes.
 pub const MOST_KEYS: usize = 100;
-/// Before keys that DynamoDB had no capacity for are asked for again.
+/// The wait before asking again for keys that DynamoDB had no capacity for.
 const BEFORE_UNPROCESSED: Duration = Duration::from_millis(50);
 
 /// A table whose partition key is the string `k`.
@@ -57,7 +57,7 @@ pub struct Update {
     pub key: String,
     /// In the language of update expressions; `#name` and `:value` stand for attributes and values.
     pub expression: String,
-    /// Unless this is so, nothing is written, and that is fine.
+    /// If this does not hold, nothing is written, and that is no error.
     pub condition: Option<&'static str>,
     /// What the names of [`Update::expression`] stand for, without `#`: each for itself.
     pub names: Vec<&'static str>,
@@ -65,7 +65,7 @@ pub struct Update {
     pub values: Vec<(&'static str, Attribute)>,
 }
 
-/// Why the table gives or takes nothing.
+/// Why the table could not be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TableError {
     /// DynamoDB knows no such table.
@@ -165,10 +165,10 @@ impl Table {
         }
     }
 
-    /// Changes or makes one item; where the condition is not so, it is as it should be.
+    /// Creates or changes one item. If the condition does not hold, there is nothing to change.
     ///
     /// # Errors
-    /// When DynamoDB does not do so before the deadline.
+    /// When DynamoDB does not answer before the deadline.
     pub async fn update(
         &self,
         client: &HttpClient,

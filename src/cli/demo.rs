@@ -199,7 +199,7 @@ impl Function {
     /// Ends it and gives its log, which is far shorter than what a pipe holds.
     fn log(mut self) -> String {
         let mut log = String::new();
-        // Without its log the failure is told all the same.
+        // Without its log the failure is still reported.
         let _ = self.0.kill();
         let _ = self
             .0

@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::{Failure, LogFiles};
 use crate::cloudwatch::MAX_JSON;
 
-/// Lambda takes no longer payload of an asynchronous invocation.
+/// The longest payload that Lambda takes in an asynchronous invocation.
 pub const MAX_PAYLOAD: usize = 1_000_000;
 
 pub(super) fn run(files: &LogFiles, log_group: &str, log_stream: &str) -> Result<(), Failure> {

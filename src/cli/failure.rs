@@ -9,7 +9,7 @@ use crate::aws::dynamodb::TableError;
 use crate::config::ConfigError;
 use crate::http::SendError;
 
-/// Why a command did not do its work.
+/// Why a command failed.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// A file, and what the operating system says about it.

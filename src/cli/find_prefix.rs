@@ -28,7 +28,7 @@ const KNOWN: [&str; 12] = [
     "%n %h %u %d %a ",
 ];
 
-/// The one that reads most records of the first lines. Says so where it is not the default.
+/// The setting that reads the most of the first records. Says so if it is not the default.
 pub(super) fn find(text: &str) -> Option<LogLinePrefix> {
     let sample = text.get(..text.floor_char_boundary(SAMPLE)).unwrap_or(text);
     let compiled = KNOWN

@@ -15,11 +15,12 @@ Examples:
   aws logs tail /aws/rds/cluster/orders/postgresql --since 1h | aurora-connection-audit report
 
 A log may be of any length, plain or gzip, or what AWS's command line writes (aws logs
-filter-log-events, aws logs tail, aws rds download-db-log-file-portion). --log-line-prefix is found
-by itself.
+filter-log-events, aws logs tail, aws rds download-db-log-file-portion). Its log_line_prefix is
+detected.
 
-Results go to standard output, everything else to standard error. The exit status is 0 when all went
-well, 1 when the demo or the table of learn failed, and 2 for a wrong flag or a file that cannot be read.";
+Results go to standard output, everything else to standard error. The exit status is 0 on success,
+1 if the demo, an event or the table of learn failed, and 2 for a wrong flag or a file that cannot be
+read.";
 
 pub(super) const DEMO: &str = "\
 Examples:
@@ -33,8 +34,8 @@ Examples:
   aurora-connection-audit preview --notify-on rejected --html refused.html postgresql.log
   aurora-connection-audit preview --rules '[{\"when\":{\"tls\":true},\"then\":\"ignore\"}]' postgresql.log
 
-However long the log is, it is told in one message for each channel: what does not fit is counted.
-With --json each line is the body of a request that an incoming webhook takes.";
+A log of any length becomes one message for each channel: what does not fit is counted. With --json
+each line is the body of a request to an incoming webhook.";
 
 pub(super) const PARSE: &str = "\
 Examples:
@@ -55,9 +56,9 @@ Examples:
   aurora-connection-audit report --cluster prod-orders --html who.html postgresql.log
   aurora-connection-audit report --rules '[{\"when\":{\"hosts\":[\"10.0.0.0/8\"]},\"then\":\"ignore\"}]' postgresql.log
 
-A date is its beginning in UTC. What has no time is kept. A row is confirmed if PostgreSQL alone can
-have written its lines. In CSV a cell that a spreadsheet would calculate begins with an apostrophe,
-and characters that cannot be seen are written out.";
+A date means its first moment in UTC. Connections without a time are kept. A row is confirmed if only
+PostgreSQL can have written its lines. In CSV, a cell that a spreadsheet would take for a formula
+begins with an apostrophe, and invisible characters are written out.";
 
 pub(super) const LEARN: &str = "\
 Examples:
@@ -77,16 +78,16 @@ exit status is 1 when the table did not take everything; what was written stays.
 pub(super) const REPLAY: &str = "\
 Examples:
   aurora-connection-audit replay events.jsonl
-  What the messages in the retry queue would have told:
+  What the function would post for the messages in the retry queue:
     aws sqs receive-message --queue-url \"$QUEUE\" | jq -c '{Records: [.Messages[] | {eventSource: \"aws:sqs\", body: .Body}]}' | aurora-connection-audit replay
-  The same log in five processes that know nothing of each other:
+  Each event in a process of its own:
   aurora-connection-audit replay --cold events.jsonl";
 
 pub(super) const EVENT: &str = "\
 Examples:
   aurora-connection-audit event postgresql.log --log-group /aws/rds/cluster/orders/postgresql
 
-Lambda takes 1 MB. In the Lambda console the output is the JSON of a test event; in a shell:
+Lambda takes up to 1 MB. Paste the output into the Lambda console as a test event, or use a shell:
   aws lambda invoke --function-name aurora-connection-audit --payload file://event.json \\
     --cli-binary-format raw-in-base64-out answer.json";
 

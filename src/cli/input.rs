@@ -22,7 +22,7 @@ pub(super) use lossy::Lossy;
 /// Takes the next bytes of a log, and the name of its log stream; empty where there is none.
 pub(super) type Take<'t> = dyn FnMut(&str, &[u8]) -> Result<(), Failure> + 't;
 
-/// So many bytes at the start of a file tell what it is.
+/// How many bytes at the start of a file are enough to recognize its format.
 const HEAD: usize = 4096;
 
 /// Bytes that are asked for at once.

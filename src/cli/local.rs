@@ -57,7 +57,7 @@ struct Event {
 /// When Lambda says that an invocation ends.
 #[derive(Debug, Clone)]
 pub enum Deadline {
-    /// So long after the function takes the event.
+    /// This long after the function takes the event.
     After(Duration),
     /// The header as it is, right or wrong.
     Header(String),
@@ -98,7 +98,7 @@ pub struct Post {
     pub at: Instant,
     /// Did Slack say that it took it?
     pub taken: bool,
-    /// Does Slack show it? So it may when its answer was lost.
+    /// Does Slack show it? It may, even if its answer was lost.
     pub shown: bool,
 }
 

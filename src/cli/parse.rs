@@ -79,7 +79,7 @@ pub(super) fn run(files: &LogFiles, prefix: &PrefixFlag) -> Result<(), Failure> 
     Ok(())
 }
 
-/// On stderr: what is missing from the results must not go unnoticed.
+/// On stderr, so that nobody overlooks what is missing from the results.
 pub(super) fn tell(what: &str, lines: usize) {
     if lines > 0 {
         eprintln!("aurora-connection-audit: {lines} lines {what}");

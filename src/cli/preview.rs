@@ -47,7 +47,7 @@ pub(super) fn run(
         })?;
     }
     if payloads.is_empty() {
-        eprintln!("aurora-connection-audit: nothing in this log would be told");
+        eprintln!("aurora-connection-audit: nothing in this log would be posted");
     }
     Ok(())
 }

@@ -79,7 +79,7 @@ fn region(vars: &mut Vars, variable: &'static str, id: Option<&str>) -> Option<S
         (variable, _) => {
             vars.fault(
                 variable,
-                "names a region that has other than letters, digits and hyphens",
+                "names a region with other characters than letters, digits and hyphens",
             );
             None
         }
@@ -113,7 +113,7 @@ fn endpoint_url(vars: &mut Vars, service: &Service, region: Option<&str>) -> Opt
         if is_endpoint(&url) {
             return Some(url);
         }
-        let problem = "must be an https URL without a path, or an http URL of this machine";
+        let problem = "must be an https URL without a path, or an http URL on this machine";
         vars.fault(variable, problem);
         return None;
     }

@@ -8,13 +8,13 @@ use crate::digest::digest;
 use crate::entry::Place;
 use crate::history::Key;
 
-/// So many seconds are on one shelf.
+/// The seconds that one shelf covers.
 const SECONDS: i64 = 1200;
-/// After that it is of no use to anybody.
+/// After that nobody needs it.
 const KEPT: i64 = 3600;
-/// Of one client or user no more are told in one go: so many are enough to be told.
+/// The most refusals of one client or user that are written at once: more would change nothing.
 const MOST_OF_ONE: usize = 5;
-/// In one go no more are told: an item holds 400 KB.
+/// The most refusals that are written at once: an item holds 400 KB.
 const MOST: usize = 100;
 
 /// The place of refusals in the table.

@@ -14,11 +14,11 @@ use crate::detection::Refusal;
 use crate::detection::shelf::{self, Shelf};
 use crate::digest::digest;
 
-/// An invocation waits no longer for the table, whatever ails it.
+/// The longest that an invocation waits for the table, whatever is wrong with it.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Of that, for looking up: the rest is for teaching.
+/// The part of that time for looking up; the rest is for writing.
 const LOOKING_UP: Duration = Duration::from_millis(700);
-/// As many requests at once.
+/// How many requests run at once.
 const AT_ONCE: usize = 16;
 
 /// The table, and who asks it.
@@ -212,7 +212,7 @@ impl History {
     /// Remembers that there was a summary, for good.
     ///
     /// # Errors
-    /// When DynamoDB does not do so before the deadline.
+    /// When DynamoDB does not answer before the deadline.
     pub async fn remember_summary(&self, time: i64, deadline: Instant) -> Result<(), TableError> {
         let update = Update {
             key: summary_key(),

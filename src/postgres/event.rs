@@ -12,7 +12,7 @@ pub struct ConnectionEvent<'a> {
     pub kind: Kind,
     /// Byte offset of the line's start in the text that was read.
     pub offset: usize,
-    /// How far the text bears the line out.
+    /// How well the text supports the line.
     pub standing: Standing,
     /// The same for all lines of a backend. `None` where the prefix tells neither process nor port.
     pub backend: Option<Backend>,
@@ -85,7 +85,7 @@ pub enum Kind {
     Suspicious,
 }
 
-/// How far a text bears one of its lines out.
+/// How well a text supports one of its lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
     /// What a line says in another reading than the one that is told, or what is told of lines that it

@@ -13,14 +13,14 @@ use super::event::{Backend, Facts};
 use super::line::PrefixFields;
 use super::tokens::Severity;
 
-/// As many backends are remembered, of all logs together; about 100 bytes each.
+/// How many backends are remembered, of all logs together, at about 100 bytes each.
 const MOST_BACKENDS: usize = 32_768;
 
-/// As many logs are remembered; about 60 bytes each.
+/// How many logs are remembered, at about 60 bytes each.
 const MOST_LOGS: usize = 8192;
 
-/// Backends of all logs that a process reads, and what each log has shown. Bounded: what was not
-/// used longest is forgotten first.
+/// Backends of all logs that a process reads, and what each log has shown. Bounded: the least
+/// recently used is forgotten first.
 #[derive(Debug)]
 pub struct Announced {
     keys: RandomState,

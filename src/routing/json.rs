@@ -1,4 +1,4 @@
-//! JSON in which a key may stand only once: of two `users`, one would be lost in silence.
+//! JSON in which a key may stand only once: of two `users`, one would silently be lost.
 
 use std::fmt;
 

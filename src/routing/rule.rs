@@ -44,7 +44,7 @@ struct When {
     only: Option<Only>,
 }
 
-/// What RDS's own users are known by.
+/// What identifies RDS's own users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Only {
     /// The line comes from the backend that it names, so that the user is really that.
@@ -338,7 +338,7 @@ impl fmt::Display for RuleFault {
             Reason::KeyTwice(line, column) => {
                 write!(
                     f,
-                    "a key stands twice in its object, near line {line}, column {column}"
+                    "a key appears twice in its object, near line {line}, column {column}"
                 )
             }
             Reason::Expected(what) => write!(f, "must be {what}"),

@@ -314,7 +314,7 @@ fn what_holds_no_rules_is_one_fault() {
     insta::assert_snapshot!(faults("[{]"), @"not JSON at line 1, column 3");
     insta::assert_snapshot!(faults("{}"), @"must be a JSON array of rules");
     let twice = r#"[{"when": {"users": ["a"], "users": ["b"]}, "then": "ignore"}]"#;
-    insta::assert_snapshot!(faults(twice), @"a key stands twice in its object, near line 1, column 42");
+    insta::assert_snapshot!(faults(twice), @"a key appears twice in its object, near line 1, column 42");
 }
 
 #[test]

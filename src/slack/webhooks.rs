@@ -37,7 +37,7 @@ pub enum WebhookError {
     NotChannels,
     /// A JSON object without the channel that always exists.
     #[error(
-        "the secret's JSON object has no `default`, the channel of what no rule sends elsewhere"
+        "the secret's JSON object has no `default`, the channel for everything that no rule sends elsewhere"
     )]
     NoDefault,
     /// A value that is not an `https` URL.

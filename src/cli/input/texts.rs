@@ -66,11 +66,11 @@ pub(in crate::cli) fn start(
 ) -> Receiver<Result<Input, Failure>> {
     let (out, inputs) = sync_channel(WAITING);
     let (paths, at_once) = (files.paths(), files.chunk_bytes);
-    // Nobody waits for its end: it may hang in a pipe when the results are wanted no more.
+    // Nobody waits for it to end: it may hang in a pipe when nobody wants the results any more.
     thread::spawn(move || {
         let file = |path| read(path, (first, at_once), &watch, &out);
         if let Err(failure) = paths.iter().try_for_each(|path| file(path)) {
-            // Gone is who would be told, where that is the failure.
+            // If nobody receives, there is nobody left to report to.
             let _ = out.send(Err(failure));
         }
     });

@@ -23,7 +23,7 @@ pub(super) struct Stream<'a> {
     /// What has been read of it.
     offset: usize,
     lines: usize,
-    /// It is read when its text is so long.
+    /// Its text is read once it is this long.
     enough: usize,
     /// Is the text the rest of a record that is too long?
     is_rest: bool,

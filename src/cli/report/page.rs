@@ -13,7 +13,7 @@ use super::{Report, names, shown_time};
 /// A browser is slow with more rows.
 const MOST_ROWS: usize = 2000;
 
-/// As many new ones are listed.
+/// How many new ones are listed.
 const MOST_NEW: usize = 20;
 
 const STYLE: &str = include_str!("page.css");

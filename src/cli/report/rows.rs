@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use crate::postgres::event::Encryption;
 use crate::sessions::{Connection, Outcome};
 
-/// As many rows are held; about 400 bytes each.
+/// How many rows are held, at about 400 bytes each.
 pub(super) const MOST: usize = 1_000_000;
 
 /// Who connected to what.

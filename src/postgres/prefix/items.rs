@@ -5,7 +5,7 @@ use thiserror::Error;
 /// Why a `log_line_prefix` setting cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PrefixError {
-    /// PostgreSQL itself ignores such an escape; here it is more likely a slip of the pen.
+    /// PostgreSQL itself ignores such an escape; here it is more likely a typo.
     #[error("`%{0}` at byte {1} is not an escape of log_line_prefix")]
     UnknownEscape(char, usize),
     /// The setting ends in a lone `%`.
@@ -13,13 +13,13 @@ pub enum PrefixError {
     LoneEscape,
     /// Two texts of any length without a literal between them.
     #[error(
-        "`%{0}` and `%{1}` stand side by side, so that nothing tells where the first one ends; \
+        "`%{0}` and `%{1}` are next to each other, so nothing tells where the first one ends; \
          put a literal between them"
     )]
     SideBySide(char, char),
     /// Nothing tells where a line begins, and a name with a line feed could begin one.
     #[error(
-        "it starts with `%{0}`, which a client chooses, so that nothing tells where a line begins; \
+        "it starts with `%{0}`, which a client chooses, so nothing tells where a line begins; \
          start it with %t or %m"
     )]
     NoStart(char),

@@ -12,7 +12,7 @@ use crate::postgres::line::{LogLine, PrefixFields};
 use crate::postgres::name::{self, LONGEST_NAME};
 use crate::postgres::{time_stamp, tokens};
 
-/// A search is given up after so many steps: a hostile name must not cost more than its line.
+/// How many steps a search may take: a hostile name must not cost more than its line.
 const MOST_STEPS: u32 = 4_000;
 
 /// `NI_MAXHOST`: no host name is longer.

@@ -10,7 +10,7 @@ use super::super::line::LogLine;
 use super::super::prefix::{Name, Readings};
 use super::{Behind, LineCounts, Reader};
 
-/// So many bytes behind a record must be there: more than the prefix of the next one can have.
+/// How many bytes after a record are needed: more than the prefix of the next one can have.
 const AHEAD: usize = 4096;
 
 /// The next record, which tells who wrote a line, stands no further behind it.
