@@ -168,7 +168,7 @@ impl Writing<'_> {
                 event.outcome = Outcome::Rejected;
                 event.reason = text(0);
                 event.details = text(1).into_iter().chain(seen.why.take()).collect();
-                // Not told by default: see issue 16.
+                // The default rules ignore it.
                 let backend = &self.plan.backends[step.backend];
                 event.required = !(backend.host == "[local]" && backend.user == b"rdsadmin");
                 self.log.events.push(event);

@@ -131,78 +131,81 @@ fn delay(event: &ConnectionEvent<'_>, row: &Row) -> i128 {
 }
 
 fn differences(event: &ConnectionEvent<'_>, row: &Row, prefix: &str) -> Vec<&'static str> {
+    let facts = &event.facts;
     let agrees = |ours: Option<&str>, theirs: &str| ours.is_none_or(|ours| ours == theirs);
-    let from = match (event.facts.host.as_deref(), event.facts.port) {
-        (Some(host), Some(port)) => Some(format!("{host}:{port}")),
-        (Some(host), None) => Some(host.to_owned()),
-        _ => None,
-    };
-    let theirs = if event.facts.port.is_none() && row.from.contains(':') {
-        row.from.rsplit_once(':').unwrap().0
-    } else {
-        &row.from
-    };
-    let mut found = Vec::new();
-    let mut check = |holds: bool, what: &'static str| {
-        if !holds {
-            found.push(what);
-        }
-    };
-    // An unknown name is `[unknown]` for the prefix and nothing for the CSV.
-    check(agrees(event.facts.user.as_deref(), &row.user), "user");
-    check(
-        agrees(event.facts.database.as_deref(), &row.database),
-        "database",
-    );
-    check(agrees(from.as_deref(), theirs), "host");
-    if event.kind == Kind::Rejected {
-        check(
-            agrees(event.facts.reason.as_deref(), &row.message),
+    let says = |words: &str| row.message.contains(words);
+    let is_authorized = event.kind == Kind::Authorized;
+    let is_walsender = row.message.starts_with("replication connection ");
+    let sql_state = facts.sql_state.as_deref();
+    let method = facts.auth_method.as_deref();
+    let name = facts.application_name.as_deref();
+    let is_named = |name: &str| says(&format!(" application_name={name}"));
+    let checks = [
+        // An unknown name is `[unknown]` for the prefix and nothing for the CSV.
+        ("user", agrees(facts.user.as_deref(), &row.user)),
+        ("database", agrees(facts.database.as_deref(), &row.database)),
+        ("host", is_from(event, row)),
+        (
             "reason",
-        );
-    }
-    if prefix.contains("%e") {
-        check(
-            event.facts.sql_state.as_deref() == Some(row.sql_state.as_str()),
+            event.kind != Kind::Rejected || agrees(facts.reason.as_deref(), &row.message),
+        ),
+        (
             "sql_state",
-        );
-    }
-    if let Some(method) = event.facts.auth_method.as_deref() {
-        check(
-            row.message.contains(&format!("method={method} (")),
+            !prefix.contains("%e") || sql_state == Some(row.sql_state.as_str()),
+        ),
+        (
             "auth_method",
-        );
-    }
-    if let Some(identity) = event.facts.identity.as_deref() {
-        check(
-            row.message.contains(&format!("identity=\"{identity}\""))
-                || row.message.contains(&format!("principal={identity})")),
-            "identity",
-        );
-    }
-    if let (Kind::Authorized, Some(name)) = (event.kind, event.facts.application_name.as_deref()) {
-        check(
-            row.message.contains(&format!(" application_name={name}")),
+            method.is_none_or(|method| says(&format!("method={method} ("))),
+        ),
+        ("identity", is_proven(event, row)),
+        (
             "application_name",
-        );
+            !is_authorized || name.is_none_or(is_named),
+        ),
+        ("tls", is_encrypted(event, row)),
+        (
+            "replication",
+            !is_authorized || facts.replication == is_walsender,
+        ),
+        // `%t` comes from a coarser clock than the CSV's time.
+        ("time", delay(event, row) < 2000),
+    ];
+    let wrong = checks.into_iter().filter(|(_, holds)| !holds);
+    wrong.map(|(what, _)| what).collect()
+}
+
+fn is_from(event: &ConnectionEvent<'_>, row: &Row) -> bool {
+    let Some(host) = event.facts.host.as_deref() else {
+        return true;
+    };
+    match event.facts.port {
+        Some(port) => row.from == format!("{host}:{port}"),
+        None => {
+            row.from
+                .rsplit_once(':')
+                .map_or(&*row.from, |(host, _)| host)
+                == host
+        }
     }
-    if let Encryption::Tls(tls) | Encryption::TlsAsLogged(tls) = &event.facts.encryption {
-        let words = format!(
-            "protocol={}, cipher={}, bits={}",
-            tls.protocol,
-            tls.cipher,
-            tls.bits.unwrap_or_default()
-        );
-        check(row.message.contains(&words), "tls");
-    }
-    let walsender = row.message.starts_with("replication connection ");
-    check(
-        event.facts.replication == walsender || event.kind != Kind::Authorized,
-        "replication",
-    );
-    // `%t` comes from a coarser clock than the CSV's time.
-    check(delay(event, row) < 2000, "time");
-    found
+}
+
+fn is_proven(event: &ConnectionEvent<'_>, row: &Row) -> bool {
+    event.facts.identity.as_deref().is_none_or(|identity| {
+        row.message.contains(&format!("identity=\"{identity}\""))
+            || row.message.contains(&format!("principal={identity})"))
+    })
+}
+
+fn is_encrypted(event: &ConnectionEvent<'_>, row: &Row) -> bool {
+    let (Encryption::Tls(tls) | Encryption::TlsAsLogged(tls)) = &event.facts.encryption else {
+        return true;
+    };
+    row.message.contains(&format!(
+        "protocol={}, cipher={}, bits={}",
+        tls.protocol,
+        tls.cipher,
+        tls.bits.unwrap_or_default()
+    ))
 }
 
 fn rows(path: &Path) -> Vec<Row> {
