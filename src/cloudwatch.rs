@@ -149,12 +149,12 @@ impl LogEvent {
 /// Why a payload cannot be read. Holds where, never what: log lines are not for error messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// No event that the function takes.
+    /// Not an event that the function takes.
     #[error(
         "the function does not take this payload: it has no string `awslogs.data`, no `Records` of Kinesis or SQS, no `test` and no `access_summary`"
     )]
     NotAnEvent,
-    /// A message of the retry queue that Lambda has not put there.
+    /// A message in the retry queue that Lambda did not put there.
     #[error(
         "the message of the queue is no failure record of Lambda: it has neither a string `requestPayload.awslogs.data` nor `requestPayload.access_summary`"
     )]

@@ -278,7 +278,7 @@ fn jittered(backoff: Duration) -> Duration {
     random_between(backoff, backoff + backoff / 4)
 }
 
-/// A moment of chance from `shortest` to `longest`; `shortest` where that is the longer.
+/// A random time from `shortest` to `longest`; `shortest` if that is the longer.
 #[must_use]
 pub fn random_between(shortest: Duration, longest: Duration) -> Duration {
     // The standard library seeds each hasher at random; that is random enough here.

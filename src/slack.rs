@@ -4,13 +4,13 @@
 //!
 //! | answer | meaning |
 //! |---|---|
-//! | 200 `ok` | posted; nothing else is success |
-//! | 429 | again after `Retry-After`, at a moment of chance; failed at once where that is too long (see [`patience`]) |
-//! | 408, 5xx, no answer | again after a while |
-//! | 403, 404, 410 | the webhook is gone: the secret is read once more, and a new URL is tried |
+//! | 200 `ok` | posted; nothing else is a success |
+//! | 429 | retried after `Retry-After`, at a random moment; fails at once if that is too long (see [`patience`]) |
+//! | 408, 5xx, no answer | retried after a while |
+//! | 403, 404, 410 | the webhook is gone: reads the secret again, and tries a new URL |
 //! | any other | failed |
 //!
-//! A post whose answer is lost is made again, so Slack may show it twice, but never not at all.
+//! A post whose answer is lost is repeated, so Slack may show it twice, but never misses it.
 
 pub mod console;
 pub mod message;
@@ -307,8 +307,8 @@ struct Webhook {
     url: SecretString,
 }
 
-/// The wait after 429; none where Slack asks for more time than is left. It ends at a moment of chance
-/// in the first quarter of what is left after `Retry-After`, so that functions which were throttled
+/// The wait after 429; none if Slack asks for more time than is left. It ends at a random moment in
+/// the first quarter of what is left after `Retry-After`, so that functions which were throttled
 /// together, as after a midnight job, do not return together, and each has some more attempts.
 fn spread(asked: Duration, left: Duration) -> Option<Duration> {
     let room = left.checked_sub(asked)?;

@@ -27,7 +27,7 @@ pub enum Invocation {
         /// The ids of the messages that ask for an access summary.
         summaries: Vec<String>,
     },
-    /// Somebody tries the webhooks.
+    /// Somebody tests the webhooks.
     Test,
     /// It is time to tell who has used access.
     AccessSummary,

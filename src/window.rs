@@ -31,7 +31,7 @@ pub struct Window {
     pub entries: Vec<(Option<String>, Entry)>,
     /// Are those kept, too, that are not told?
     keeps_untold: bool,
-    /// What cannot be told by connections, with the record it is about.
+    /// What is no connection but must be reported, with the record it is about.
     pub notices: Vec<(usize, Notice)>,
     /// Of each channel and outcome: the connections that are counted only.
     pub left_out: BTreeMap<(String, Outcome), usize>,
@@ -45,7 +45,7 @@ pub struct Window {
     undecided: Vec<usize>,
     /// Of those that a rule may still ask about: the last entry of each like it.
     like: HashMap<u64, usize>,
-    /// So many more, for which there was no room, are like this entry.
+    /// How many more, for which there was no room, are like this entry.
     more_like: BTreeMap<usize, usize>,
     /// Counts by the names of clusters.
     pub clusters: BTreeMap<String, Summary>,
@@ -53,7 +53,7 @@ pub struct Window {
     pub rest: Option<usize>,
 }
 
-/// So many bytes of text are read in one invocation: the rest of its records goes back to where it
+/// How many bytes of text are read in one invocation. The rest of its records goes back to where it
 /// came from.
 const MOST_TEXT: usize = 64 << 20;
 
@@ -181,7 +181,7 @@ impl Window {
         }
     }
 
-    /// Takes what is left of a batch that has been read to its end.
+    /// Takes the rest of a batch that has been read to its end.
     pub fn close(&mut self, open: OpenBatch<'_, '_>, past: &mut Past) {
         let (source, mut summary) = (open.source, open.summary);
         for connection in open.sessions.take_all() {
@@ -272,7 +272,7 @@ impl Window {
         self.keeps_untold
     }
 
-    /// Without room it is counted with one that is like it in all that rules can ask.
+    /// Without room it is counted with one that is the same in everything that rules can match.
     fn keeps_undecided(&mut self, connection: &Connection<'_>, place: &Place) -> bool {
         let facts = &connection.facts;
         let names = (&facts.user, &facts.database, &facts.host);

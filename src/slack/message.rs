@@ -54,7 +54,7 @@ pub struct Told<'a> {
     pub findings: &'a Findings,
 }
 
-/// What cannot be told by connections.
+/// What is no connection but must be reported.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Notice {
     /// What it is.
@@ -97,7 +97,7 @@ pub fn payload(batch: &Batch<'_>) -> Value {
     body(&message)
 }
 
-/// The message by which a person tries a webhook.
+/// The message for testing a webhook.
 #[must_use]
 pub fn test(style: &Style) -> Value {
     let words = style.language.words();

@@ -210,7 +210,7 @@ pub struct Words {
     pub account: &'static str,
     /// How many clusters a message is about.
     pub clusters: fn(usize) -> String,
-    /// Headline of the message by which a person tries a webhook.
+    /// Headline of the message for testing a webhook.
     pub test_headline: &'static str,
     /// What that message says.
     pub test: &'static str,
