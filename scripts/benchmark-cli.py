@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import pathlib
+import resource
 import shutil
 import statistics
 import subprocess
@@ -99,12 +100,18 @@ def programs(tools, log, work):
     }
 
 
+def megabytes(resident):
+    """A child counts what its parent had when it began."""
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return f"{resident:.1f} MB" if resident > own else f"below {own:.0f} MB"
+
+
 def print_table(measured):
     parse, report = measured["parse"][0], measured["report"][0]
     print("| program | time | of parse | of report | processors | resident |\n|---|---|---|---|---|---|")
     for name, (clock, processors, resident) in measured.items():
         times = f"{clock / parse:.3g}x | {clock / report:.3g}x"
-        print(f"| {name} | {clock:.3f} s | {times} | {processors:.3f} s | {resident:.1f} MB |")
+        print(f"| {name} | {clock:.3f} s | {times} | {processors:.3f} s | {megabytes(resident)} |")
     print("\n| floor | | |\n|---|---|---|")
     for ours, other, floor in FLOORS:
         ratio = measured[other][0] / measured[ours][0]
