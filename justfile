@@ -33,6 +33,10 @@ test:
 live:
     cargo test --quiet --locked --features live-tests --test live
 
+# what hostile texts cost grows as they do, in instructions; needs valgrind
+linear:
+    cargo test --quiet --locked --test linear -- --ignored --exact work_grows_with_the_text
+
 # payloads by Slack's own SDK; needs Python 3 with venv
 slack-payloads:
     tests/slack_payloads/run.sh
