@@ -10,7 +10,7 @@
 # TESTS       which of tests/deployment/test_*.py, as in "fleet windows"
 # JOBS        so many of them at once, each with a local AWS of its own; 3, since they wait more than they work
 #
-# Needs: Terraform >= 1.11, Python 3 with venv, git, zip. Takes ten minutes.
+# Needs: Terraform >= 1.11, Python 3 with venv, git, zip.
 set -euo pipefail
 
 # The longest first.
