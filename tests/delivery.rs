@@ -55,7 +55,8 @@ fn a_window_waits_for_longer_than_a_batch_does() {
     let outcome = function.invoke(&event);
     assert_eq!(error_type(&outcome), "Slack.RateLimited");
     assert!(start.elapsed() < Duration::from_secs(3));
-    assert!(function.log_with("throttled=1").contains("throttled=1"));
+    let throttled = r#""throttled":1"#;
+    assert!(function.log_with(throttled).contains(throttled));
     let outcome = function.invoke(&queue(&[event]));
     assert_eq!(outcome.body, json!({ "batchItemFailures": [] }));
     let posts = function.local.posts();

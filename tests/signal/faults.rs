@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::support::dynamodb::{DynamoDb, Fault};
 use super::support::{Function, PATIENCE, login};
-use super::{THREE_LINES, batch, texts, with_history};
+use super::{THREE_LINES, batch, insist, texts, with_history};
 
 /// A process that has told somebody before, so that it waits for nothing but the table.
 fn warm(table: &DynamoDb) -> Function {
@@ -128,9 +128,10 @@ fn two_processes_at_once_on_a_bad_table_hide_nobody() {
         for function in &functions {
             scope.spawn(|| {
                 for number in 1..6 {
-                    let outcome =
-                        function.invoke(&batch(number, &login(&format!("user{number}"), 2)));
-                    assert!(!outcome.failed, "{}", outcome.body);
+                    insist(
+                        function,
+                        &batch(number, &login(&format!("user{number}"), 2)),
+                    );
                 }
             });
         }
