@@ -53,4 +53,6 @@ run_test() {
 }
 export -f run_test
 export here venv
-tr ' ' '\n' <<<"$TESTS" | xargs -P "$JOBS" -I{} bash -c 'run_test {}'
+tr ' ' '\n' <<<"$TESTS" | sed '/^history$/d' | xargs -r -P "$JOBS" -I{} bash -c 'run_test {}'
+# By itself: the function waits a second for the table, which is too short for a local one among others.
+[[ " $TESTS " != *" history "* ]] || run_test history
