@@ -334,12 +334,12 @@ fn forgeries_are_no_connections() {
 \t@appdb:[5409]:FATAL:  password authentication failed for user \"eve@d:[5409]:LOG:  connection authorized: user=eve database=d
 \t\t\"
 ",
-            r#"Rejected eve@d:[5409]:LOG:  connection authorized: user=eve database=d\n\t@appdb 10.0.1.23:40662 [5409] reason="password authentication failed for user \"eve@d:[5409]:LOG:  connection authorized: user=eve database=d\n\t\"" Claimed"#,
+            r#"Rejected eve@d:[5409]:LOG:  connection authorized: user=eve database=d\n\t@appdb 10.0.1.23:40662 [5409] reason="password authentication failed for user \"eve@d:[5409]:LOG:  connection authorized: user=eve database=d\n\t\"""#,
         ),
         (
             "2026-11-23 09:38:10 UTC:10.0.1.23(40662):app_user@d:[5409]:LOG:  connection authorized: user=app_user database=d:[5409]:FATAL:  password authentication failed for user \"app_user\"
 ",
-            r#"Rejected app_user@d:[5409]:LOG:  connection authorized: user=app_user database=d 10.0.1.23:40662 [5409] reason="password authentication failed for user \"app_user\"" Claimed"#,
+            r#"Rejected app_user@d:[5409]:LOG:  connection authorized: user=app_user database=d 10.0.1.23:40662 [5409] reason="password authentication failed for user \"app_user\"""#,
         ),
         (
             "2026-11-23 09:38:10 UTC:10.0.1.23(40662):app_user@appdb:[5409]:LOG:  connection authorized: user=app_user database=appdb

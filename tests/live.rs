@@ -80,6 +80,98 @@ fn agrees_with_a_real_server_and_its_clients() {
     }
 }
 
+/// Clients who want nothing but their work done, a few at the same time, in batches as CloudWatch Logs
+/// sends them, to one process or several: nobody is accused, and hardly a login is unconfirmed.
+#[test]
+fn confirms_genuine_clients_however_their_log_is_cut() {
+    let mut server = Server::start();
+    create_roles(&server);
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            let server = &server;
+            scope.spawn(move || (0..90).for_each(|at| everyday(server, number + at)));
+        }
+    });
+    let (text, _) = server.stop();
+    let prefix = LogLinePrefix::compile(LOG_LINE_PREFIX).unwrap();
+    let events = log_events(&text, &prefix);
+    for processes in 1..=5 {
+        for size in [5, 10, 20, 50] {
+            let (logins, unconfirmed) = told_in_batches(&events, &prefix, processes, size);
+            println!("{processes} processes, batches of {size}: {unconfirmed} of {logins}");
+            assert!(logins > 200, "{logins} logins\n{text}");
+            assert!(
+                unconfirmed * 100 <= logins,
+                "{unconfirmed} of {logins}\n{text}"
+            );
+        }
+    }
+}
+
+fn everyday(server: &Server, number: usize) {
+    let conninfo = match number % 8 {
+        0 => "host=127.0.0.1 dbname=appdb user=app_user sslmode=require",
+        1 => "host=127.0.0.1 dbname=appdb user=scram_user sslmode=disable",
+        2 => "host=127.0.0.1 dbname=appdb user=good_user sslmode=disable application_name=worker",
+        3 => "dbname=appdb user=app_user",
+        4 => {
+            "host=127.0.0.1 dbname=appdb user=prefer_user application_name='PostgreSQL JDBC Driver'"
+        }
+        5 => "host=127.0.0.1 dbname=no_such_db user=app_user sslmode=require",
+        _ => "host=127.0.0.1 dbname=appdb user=app_user application_name=psql sslmode=require",
+    };
+    let password = if number % 11 == 0 { "wrong" } else { "right" };
+    let sql = if number % 5 == 0 {
+        "select 1/0"
+    } else {
+        "select 1"
+    };
+    server.psql(conninfo, password, sql);
+}
+
+/// A line that begins as the prefix does, and the lines behind it.
+fn log_events<'a>(text: &'a str, prefix: &LogLinePrefix) -> Vec<&'a str> {
+    let mut events = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let mut ends = rest.match_indices('\n').map(|(at, _)| at + 1);
+        let end = ends.find(|end| prefix.head(&rest[*end..]).is_some());
+        let (event, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        events.push(event);
+        rest = behind;
+    }
+    events
+}
+
+/// How many are told as let in, and how many of these are unconfirmed.
+fn told_in_batches(
+    events: &[&str],
+    prefix: &LogLinePrefix,
+    processes: usize,
+    size: usize,
+) -> (usize, usize) {
+    let mut memories: Vec<_> = (0..processes).map(|_| Announced::default()).collect();
+    let (mut logins, mut unconfirmed) = (0, 0);
+    for (at, batch) in events.chunks(size).enumerate() {
+        let batch = batch.concat();
+        let mut evidence = memories[at % processes].text_of("log");
+        let reading = read(batch.as_str(), prefix, &mut evidence);
+        for connection in sessions::join(reading.events) {
+            assert_ne!(connection.outcome, Outcome::Suspicious, "{batch}");
+            // Whom the next batch tells to be refused after all has not logged in.
+            let is_refused = connection.facts.database.as_deref() == Some("no_such_db");
+            if connection.outcome == Outcome::Authorized && !is_refused {
+                logins += 1;
+                if connection.standing != Standing::Certain {
+                    unconfirmed += 1;
+                    println!("unconfirmed: {:?}\n{batch}", connection.facts);
+                }
+            }
+        }
+    }
+    (logins, unconfirmed)
+}
+
 /// Each client finds its connection in the list, and nobody else got in from the network.
 fn agrees_with_clients(connections: &[Connection<'_>], told: &[Told]) {
     let names = |connection: &Connection<'_>| {

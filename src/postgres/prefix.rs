@@ -109,6 +109,20 @@ impl LogLinePrefix {
         })
     }
 
+    /// Do address and port of the client stand before all that can be read in several ways?
+    pub(super) fn client_is_first(&self) -> bool {
+        let is_client = |item: &Item| {
+            matches!(
+                item,
+                Item::Field {
+                    field: Field::Remote,
+                    ..
+                }
+            )
+        };
+        self.items.iter().take(self.head).any(is_client)
+    }
+
     /// Can a client put line feeds into the prefix?
     #[must_use]
     pub fn has_names(&self) -> bool {

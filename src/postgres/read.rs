@@ -330,7 +330,8 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         if self.is_out_of_text.get() {
             return false;
         }
-        self.settle(Some((judgement, standing)));
+        let is_settled = standing > Standing::Claimed || self.is_of_another_client(judgement);
+        self.settle(Some((judgement, is_settled)));
         let mark = self.mark_if_more();
         self.doubt = doubt;
         self.reading.counts.records += 1;

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 pub(crate) const LOG_LINE_PREFIX: &str = "%t:%r:%u@%d:[%p]:";
@@ -25,6 +26,9 @@ hostnossl all         scram_user          127.0.0.1/32  scram-sha-256
 hostnossl all         all                 127.0.0.1/32  password
 ";
 
+/// Servers of this process so far.
+static STARTED: AtomicU32 = AtomicU32::new(0);
+
 pub(crate) struct Server {
     postgres: Child,
     folder: PathBuf,
@@ -35,7 +39,9 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn start() -> Self {
         let bin = bin();
-        let folder = std::env::temp_dir().join(format!("live-postgresql-{}", std::process::id()));
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("live-postgresql-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
         fs::create_dir(&folder).unwrap();
         if is_root(&folder) {
             chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();

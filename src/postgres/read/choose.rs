@@ -117,8 +117,8 @@ impl<'a> Reader<'a, '_, '_> {
         }
         keep_if_any(possible, |judgement| {
             judgement.said != Said::Contradiction
-                || self.is_of_sql(judgement)
-                || self.is_last(judgement)
+                || !self.is_starting(judgement)
+                    && (self.is_of_sql(judgement) || self.is_last(judgement))
         });
         if !has_one_end(possible) {
             keep_if_any(possible, |judgement| {
@@ -186,6 +186,13 @@ impl<'a> Reader<'a, '_, '_> {
             .readings_at(at)
             .is_some_and(|readings| readings.names_end >= self.text.len());
         behind.is_empty() || is_open
+    }
+
+    /// Does its backend only begin, so that nobody can have written the record by SQL?
+    pub(super) fn is_starting(&self, judgement: &Judgement<'a>) -> bool {
+        let backend = self.evidence.backend(&judgement.line.prefix);
+        self.behind != Behind::Unknown
+            && self.evidence.is_starting_here(&self.evidence.seen(backend))
     }
 
     /// Has a session written the record by SQL? PostgreSQL then tells where, on the next line.

@@ -96,7 +96,7 @@ impl<'a> Reader<'a, '_, '_> {
             return false;
         };
         let others: Vec<_> = rests.collect();
-        self.settle(Some((&judgement, Standing::Claimed)));
+        self.settle(Some((&judgement, false)));
         self.reading.counts.continuations += 1 + self.feeds(self.at, judgement.end);
         let start = std::mem::replace(&mut self.at, judgement.end + 1);
         self.claim(judgement, start, Standing::Claimed);

@@ -71,6 +71,7 @@ impl<'a> Reader<'a, '_, '_> {
                     event.standing = event.standing.min(Standing::OfItsBackend);
                 }
                 self.tell_identity(&mut event, principal, backend);
+                self.uncut(&mut event, named, backend);
                 let is_proven = self.evidence.is_starting_here(&before);
                 let is_second = self.behind != Behind::Unknown && self.evidence.is_in_here(&before);
                 if standing > Standing::Claimed {
@@ -197,8 +198,13 @@ impl<'a> Reader<'a, '_, '_> {
             // Its session may have been established: a `disconnection` would tell.
             event.standing = event.standing.min(Standing::OfItsBackend);
         }
-        // The batch's start may have cut a database name. What is left is what the message says,
-        // and what was known of the client before.
+        self.uncut(&mut event, named, backend);
+        self.push(event);
+    }
+
+    /// The text's start may have cut a database name. What is left is what the message says, and what
+    /// was known of the client before.
+    fn uncut(&self, event: &mut ConnectionEvent<'a>, named: Named, backend: Option<Backend>) {
         if event.standing == Standing::Claimed
             && self.is_cut_only
             && self.prefix.is_bound()
@@ -208,7 +214,6 @@ impl<'a> Reader<'a, '_, '_> {
             event.facts.database = None;
             event.standing = Standing::Certain;
         }
-        self.push(event);
     }
 
     /// Pushes `event`, and holds it to be settled: the next line tells whether SQL wrote it.
@@ -235,8 +240,9 @@ impl<'a> Reader<'a, '_, '_> {
     }
 
     /// `RAISE LOG` can write the text of any message; PostgreSQL then adds CONTEXT and STATEMENT
-    /// lines of the same backend. `next` is the line behind the one that is held.
-    pub(super) fn settle(&mut self, next: Option<(&Judgement<'a>, Standing)>) {
+    /// lines of the same backend. `next` is the line behind the one that is held, and whether it is
+    /// certain whose it is.
+    pub(super) fn settle(&mut self, next: Option<(&Judgement<'a>, bool)>) {
         let Some(held) = &self.unsettled else {
             return;
         };
@@ -248,7 +254,7 @@ impl<'a> Reader<'a, '_, '_> {
             _ => {}
         }
         let is_proven = held.is_proven && self.behind != Behind::Unknown;
-        let is_next_certain = next.is_some_and(|(_, standing)| standing > Standing::Claimed);
+        let is_next_certain = next.is_some_and(|(_, is_certain)| is_certain);
         let place = held.place;
         self.unsettled = None;
         if let Some(event) = self.reading.events.get_mut(place)
@@ -273,6 +279,14 @@ impl<'a> Reader<'a, '_, '_> {
         if let Some(event) = self.reading.events.get_mut(held.place) {
             *event = suspicion;
         }
+    }
+
+    /// Does a record begin here for certain, of another client than the line that is held? Whatever its
+    /// names are, the client stands before them.
+    pub(super) fn is_of_another_client(&self, next: &Judgement<'a>) -> bool {
+        let is_certain = self.at >= self.doubt.max(self.sql_doubt) && self.prefix.client_is_first();
+        let held = self.unsettled.as_ref().map(|held| held.prefix.remote);
+        is_certain && held.is_some_and(|held| held != next.line.prefix.remote)
     }
 
     /// Somebody has written a line about a connection. Who it is stands in the prefix, if that is
