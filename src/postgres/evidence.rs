@@ -82,6 +82,8 @@ pub(super) struct Seen {
     authorized: Option<u64>,
     /// May its process id and port be another client's by now?
     may_be_new: bool,
+    /// May the client have been let in, in a reading that is not certain?
+    may_be_in: bool,
 }
 
 /// The evidence of one text, and what is left of the earlier texts of its log.
@@ -206,6 +208,7 @@ impl Evidence<'_> {
     pub(super) fn is_starting_here(&self, seen: &Seen) -> bool {
         [seen.received, seen.authenticated].contains(&Some(self.text))
             && seen.authorized != Some(self.text)
+            && !seen.may_be_in
     }
 
     /// Was the client let in in this text?
@@ -284,6 +287,11 @@ impl Evidence<'_> {
             authorized: true,
             ..self.shown
         });
+    }
+
+    /// Perhaps the client was let in: its session may write lines of its own.
+    pub(super) fn perhaps_authorized(&mut self, backend: Option<Backend>) {
+        self.note(backend, |seen| seen.may_be_in = true);
     }
 
     fn note(&mut self, backend: Option<Backend>, change: impl FnOnce(&mut Seen)) {

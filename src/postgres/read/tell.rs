@@ -76,6 +76,8 @@ impl<'a> Reader<'a, '_, '_> {
                 let is_second = self.behind != Behind::Unknown && self.evidence.is_in_here(&before);
                 if standing > Standing::Claimed {
                     self.evidence.authorized(backend);
+                } else {
+                    self.evidence.perhaps_authorized(backend);
                 }
                 if is_second {
                     self.suspect(prefix, event.offset, standing);
@@ -330,6 +332,9 @@ impl<'a> Reader<'a, '_, '_> {
     }
 
     pub(super) fn push(&mut self, event: ConnectionEvent<'a>) {
+        if event.kind == Kind::Authorized && event.standing <= Standing::Claimed {
+            self.evidence.perhaps_authorized(event.backend);
+        }
         self.reading.events.push(event);
     }
 
