@@ -104,7 +104,8 @@ impl<'a> Reader<'a, '_, '_> {
         true
     }
 
-    /// A record may be the rest of another, whose message repeats more names.
+    /// A record may be the rest of another, whose message repeats more names, or no fewer before the
+    /// record ends.
     pub(super) fn claimed_rest(
         &self,
         record: &Judgement<'a>,
@@ -114,7 +115,8 @@ impl<'a> Reader<'a, '_, '_> {
             return None;
         }
         let rest = self.rests_at(self.at, true).into_iter().next()?;
-        (verdict::rank(&rest.said) > verdict::rank(&record.said)).then_some(rest)
+        let (mine, its) = (verdict::rank(&record.said), verdict::rank(&rest.said));
+        (its > mine || its == mine && rest.end < record.end).then_some(rest)
     }
 
     /// Tells what the rest of a record says.
