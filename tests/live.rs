@@ -135,7 +135,7 @@ fn log_events<'a>(text: &'a str, prefix: &LogLinePrefix) -> Vec<&'a str> {
     let mut rest = text;
     while !rest.is_empty() {
         let mut ends = rest.match_indices('\n').map(|(at, _)| at + 1);
-        let end = ends.find(|end| prefix.head(&rest[*end..]).is_some());
+        let end = ends.find(|end| prefix.begins(&rest[*end..]));
         let (event, behind) = rest.split_at(end.unwrap_or(rest.len()));
         events.push(event);
         rest = behind;
