@@ -1,8 +1,8 @@
 #!/bin/sh
-# Takes the pictures in docs/images: log lines, drawn by `preview --html` and `demo --html`, and a made-up week,
-# by `report --html`, seen by Chromium.
+# Takes the pictures in docs/images: log lines, drawn by `preview --html` and `demo --html`, a made-up week, by
+# `report --html`, and windows of made-up fleets, told by the code of the function, seen by Chromium.
 #
-# Needs cargo, and these Debian packages: chromium imagemagick pngquant
+# Needs cargo, Python, and these Debian packages: chromium imagemagick pngquant
 # fonts-lato fonts-noto-cjk fonts-noto-color-emoji fonts-noto-mono
 set -eu
 cd "$(dirname "$0")/.."
@@ -20,7 +20,8 @@ for font in Lato 'Noto Sans CJK JP' 'Noto Color Emoji' 'Noto Mono'; do
     }
 done
 
-cargo build --quiet --bin aurora-connection-audit
+cargo build --quiet --bin aurora-connection-audit --example draw-message
+draw=${CARGO_TARGET_DIR:-target}/debug/examples/draw-message
 cli=${CARGO_TARGET_DIR:-target}/debug/aurora-connection-audit
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -63,3 +64,13 @@ done
 
 "$cli" report tests/fixtures/pictures/week.log.gz --cluster prod-orders --html "$work/page.html"
 take docs/images/report.png 1160,1030 48
+
+# As wide as a phone.
+for clusters in 3 40 2000; do
+    picture=docs/images/fleet-$clusters.png
+    scripts/fleet-windows.py "$clusters" | "$cli" replay --language en | tail -n 1 |
+        python3 -c 'import json, sys; print(json.dumps(json.load(sys.stdin)["messages"][0]["payload"]))' |
+        "$draw" >"$work/page.html"
+    take "$picture" 412,2400 24
+    echo "$picture: $(wc -c <"$picture") bytes"
+done

@@ -66,7 +66,7 @@ def scenarios(smoke):
         Scenario("direct", 1, 1800, floors=DIRECT),
         Scenario("stream", 10, 2400, AWAY, floors=("told", "dead", "queue", "once", "order")),
         Scenario("stream", 100, 600, floors=STREAM),
-        Scenario("stream", 200, 5, MIDNIGHT, floors=STREAM),
+        Scenario("stream", 200, 5, MIDNIGHT, floors=DIRECT),
         Scenario("stream", 20, 1800, floors=STREAM),
         Scenario("stream", 10, 1800, floors=STREAM),
         Scenario("stream", 10, 1800, QUIET, floors=STREAM + ("named",)),

@@ -43,7 +43,8 @@ class Batch:
 def lines(login):
     """A login or a refusal as PostgreSQL logs it with Aurora's prefix; every user has a name of its own."""
     user, port, pid = f"u{login.number}", 1024 + login.number % 60000, 1000 + login.number % 30000
-    client = f"10.{login.number // 60000 % 250}.1.23"
+    # Who fails comes from elsewhere: else the next login would be one after refusals.
+    client = f"10.{login.number // 60000 % 250}.{9 if login.refused else 1}.23"
     zeit = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(START + login.time))
     prefix = f"{zeit}:{client}({port}):"
     yield f"{prefix}[unknown]@[unknown]:[{pid}]:LOG:  connection received: host={client} port={port}"
@@ -99,7 +100,7 @@ def quiet_attack(random):
 
 
 HEADLINES = {
-    "authorized": re.compile(r"(\d+) new connections?\b"),
+    "authorized": re.compile(r"(\d+) (?:new connections?|let in after refusals)\b"),
     "rejected": re.compile(r"(\d+) refused\b"),
     "disconnected": re.compile(r"(\d+) ended\b"),
     "probed": re.compile(r"(\d+) probes?\b"),

@@ -210,6 +210,8 @@ pub struct Words {
     pub account: &'static str,
     /// How many clusters a message is about.
     pub clusters: fn(usize) -> String,
+    /// How many clients a line is about.
+    pub clients: fn(usize) -> String,
     /// Headline of the message for testing a webhook.
     pub test_headline: &'static str,
     /// What that message says.

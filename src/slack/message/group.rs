@@ -1,5 +1,6 @@
 //! Connections that a list shows in one line.
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash, RandomState};
 
 use time::OffsetDateTime;
@@ -25,18 +26,47 @@ pub(super) struct Group<'a> {
     pub(super) count: usize,
     /// The most of any of them.
     refusals_before: usize,
-    /// Is the cluster part of what is shown?
-    shows_cluster: bool,
+    /// So many clusters; none where the message is about one.
+    clusters: usize,
+    clients: usize,
+}
+
+/// More lines than a reader looks at. In a message about many clusters, lines that say the same of
+/// several clusters then become one.
+const MOST_LINES: usize = 20;
+
+pub(super) fn grouped<'a>(batch: &Batch<'a>, is_of_many_clusters: bool) -> Vec<Group<'a>> {
+    if !is_of_many_clusters {
+        return alike(batch, Apart::Clients);
+    }
+    let groups = alike(batch, Apart::Clusters);
+    if groups.len() <= MOST_LINES {
+        return groups;
+    }
+    alike(batch, Apart::Names)
+}
+
+/// What is told apart, besides what happened to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Apart {
+    /// Of one cluster.
+    Clients,
+    /// And their clients.
+    Clusters,
+    /// And the clients of what is worth a look.
+    Names,
 }
 
 /// By sorted hashes: a few bytes a connection. Nobody knows the seed, so nobody can make two that
 /// differ look the same, and that it happens by itself has a chance of one in 10^8 in 300 000.
-pub(super) fn grouped<'a>(batch: &Batch<'a>, shows_cluster: bool) -> Vec<Group<'a>> {
+fn alike<'a>(batch: &Batch<'a>, apart: Apart) -> Vec<Group<'a>> {
     let state = RandomState::new();
     let hashed = batch.told.iter().map(|told| {
-        let cluster = shows_cluster.then(|| told.place.whole_cluster());
+        let cluster = (apart == Apart::Clusters).then(|| told.place.whole_cluster());
+        let is_apart = apart != Apart::Names || !is_everyday(told);
+        let host = is_apart.then_some(told.connection.facts.host.as_deref());
         let signals = (told.findings.is_let_in(), told.findings.what_is_new());
-        let shown = (what_a_list_shows(told.connection), cluster, signals);
+        let shown = (what_a_list_shows(told.connection), cluster, host, signals);
         (state.hash_one(shown), *told)
     });
     let mut hashes: Vec<(u64, Told<'a>)> = hashed.collect();
@@ -44,37 +74,50 @@ pub(super) fn grouped<'a>(batch: &Batch<'a>, shows_cluster: bool) -> Vec<Group<'
     hashes.sort_by_key(|(hash, _)| *hash);
     let alike = || hashes.chunk_by(|(a, _), (b, _)| a == b);
     let mut groups = Vec::with_capacity(alike().count());
-    groups.extend(alike().filter_map(|members| Group::of(members, shows_cluster)));
+    groups.extend(alike().filter_map(|members| Group::of(members, apart)));
     groups
 }
 
+fn is_everyday(told: &Told<'_>) -> bool {
+    let (connection, findings) = (told.connection, told.findings);
+    let comes_or_goes = matches!(
+        connection.outcome,
+        Outcome::Authorized | Outcome::Disconnected
+    );
+    let is_known = !findings.is_let_in() && findings.what_is_new().is_none();
+    comes_or_goes && connection.confirmed() && is_known
+}
+
+/// But the client.
 fn what_a_list_shows<'c>(connection: &'c Connection<'_>) -> impl Hash + use<'c> {
+    let facts = &connection.facts;
     (
         (
             connection.outcome,
             connection.confirmed(),
-            connection.facts.replication,
+            facts.replication,
         ),
-        (
-            connection.facts.user.as_deref(),
-            connection.facts.database.as_deref(),
-        ),
-        (
-            connection.facts.host.as_deref(),
-            connection.facts.application_name.as_deref(),
-        ),
-        connection.facts.reason.as_deref(),
+        (facts.user.as_deref(), facts.database.as_deref()),
+        (facts.application_name.as_deref(), facts.reason.as_deref()),
     )
 }
 
+fn distinct<T: Eq + Hash>(values: impl Iterator<Item = T>) -> usize {
+    values.collect::<HashSet<_>>().len()
+}
+
 impl<'a> Group<'a> {
-    fn of(members: &[(u64, Told<'a>)], shows_cluster: bool) -> Option<Group<'a>> {
+    fn of(members: &[(u64, Told<'a>)], apart: Apart) -> Option<Group<'a>> {
         let (_, example) = *members.first()?;
         let timed = || {
             let told = members.iter().map(|(_, told)| *told);
             told.filter(|told| told.connection.facts.time.is_some())
         };
         let time = |told: &Told<'a>| told.connection.facts.time;
+        let clusters = members.iter().map(|(_, told)| told.place.whole_cluster());
+        let clients = members
+            .iter()
+            .map(|(_, told)| told.connection.facts.host.as_deref());
         Some(Group {
             example,
             first: timed().min_by_key(time).unwrap_or(example),
@@ -85,7 +128,12 @@ impl<'a> Group<'a> {
                 .map(|(_, told)| told.findings.refusals_before)
                 .max()
                 .unwrap_or_default(),
-            shows_cluster,
+            clusters: if apart == Apart::Clients {
+                0
+            } else {
+                distinct(clusters)
+            },
+            clients: distinct(clients),
         })
     }
 
@@ -96,7 +144,11 @@ impl<'a> Group<'a> {
         let mut parts = Vec::new();
         let new = self.example.findings.what_is_new();
         parts.extend(new.map(|new| format!("🆕 {}", words.new_short(new))));
-        parts.extend(self.shows_cluster.then(|| self.cluster(batch.shown)));
+        parts.extend(match self.clusters {
+            0 => None,
+            1 => Some(self.cluster(batch.shown)),
+            clusters => Some(format!("*{}*", (words.clusters)(clusters))),
+        });
         if facts::tells_names(connection) {
             let user = facts::user(connection, batch, NAME);
             parts.push(format!(
@@ -104,7 +156,10 @@ impl<'a> Group<'a> {
                 facts::database(connection, batch, NAME)
             ));
         }
-        let client = facts::client(connection, batch, NAME);
+        let client = match self.clients {
+            ..2 => facts::client(connection, batch, NAME),
+            clients => (words.clients)(clients),
+        };
         parts.push(match connection.outcome {
             Outcome::Suspicious => format!("{}: {client}", words.client),
             _ => client,

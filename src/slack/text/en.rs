@@ -131,6 +131,7 @@ pub(super) static EN: Words = Words {
     },
     account: "Account",
     clusters: |n| counted(n, "cluster", "clusters"),
+    clients: |n| counted(n, "client", "clients"),
     test_headline: "🔔 aurora-connection-audit: test",
     test: "Messages reach this channel.",
     times: |n| format!("{n}×"),

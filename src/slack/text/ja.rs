@@ -105,6 +105,7 @@ pub(super) static JA: Words = Words {
     },
     account: "アカウント",
     clusters: |n| format!("{n}クラスター"),
+    clients: |n| format!("{n}クライアント"),
     test_headline: "🔔 aurora-connection-audit テスト通知",
     test: "このチャンネルに通知が届くことを確認しました。",
     times: |n| format!("{n}件"),

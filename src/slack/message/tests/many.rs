@@ -245,3 +245,45 @@ fn clusters_of_one_name_in_two_regions_are_two() {
         assert!(blocks.contains(line), "{line} is not in {blocks}");
     }
 }
+
+#[test]
+fn what_happens_in_many_clusters_is_one_line_each() {
+    let places: Vec<_> = (0..40)
+        .map(|number| Place {
+            cluster: format!("cluster-{number}"),
+            ..place()
+        })
+        .collect();
+    let from = |last: usize| {
+        let mut connection = connection();
+        connection.facts.host = Some(format!("10.0.0.{last}").into());
+        connection
+    };
+    let logins: Vec<_> = (0..40).map(from).collect();
+    let refused = rejected();
+    let mut of_all = Vec::new();
+    for (place, login) in places.iter().zip(&logins) {
+        of_all.extend(told(&[login, &refused], place));
+    }
+    // What stands out stays apart.
+    let unconfirmed = Connection {
+        standing: Standing::Claimed,
+        ..connection()
+    };
+    of_all.extend(told(&[&unconfirmed], &places[7]));
+    let blocks = blocks_of(&batch(&of_all, Language::En));
+    let lines = [
+        "*🚫 40 refused*\n• *40×* *40 clusters* · myuser → mydb · 192.168.1.100 ·",
+        "*🔗 41 new connections*\n• *cluster-7* · myuser → mydb · 192.168.1.100 ·",
+        "\n• *40×* *40 clusters* · myuser → mydb · 40 clients · psql ·",
+    ];
+    for line in lines {
+        assert!(blocks.contains(line), "{line} is not in {blocks}");
+    }
+    assert_eq!(blocks.matches("• ").count(), 3, "{blocks}");
+    // Of a few clusters each line says which.
+    let few = blocks_of(&batch(&of_all[..6], Language::En));
+    for line in ["*cluster-0* · myuser", "*cluster-2* · myuser", "10.0.0.2"] {
+        assert!(few.contains(line), "{line} is not in {few}");
+    }
+}
