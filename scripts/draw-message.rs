@@ -1,4 +1,5 @@
 //! Draws messages as Slack would show them: a line of stdin is a payload, stdout is a web page.
+#![allow(clippy::print_stdout, reason = "that is what it is for")]
 
 use std::io::{self, BufRead};
 

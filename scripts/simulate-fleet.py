@@ -161,8 +161,8 @@ def holds(floor, figures):
         "confirmed": figures["unconfirmed"] == 0,
         "named": figures["everyday named"] == 100,
         "$40": figures["a month"] < 40,
-        # What waits is no more than three minutes of load, and does not grow.
-        "settled": max(figures["waiting"]) <= 3 * 12 * figures["streams"],
+        # What waits is no more than five minutes of load: it does not grow for half an hour.
+        "settled": max(figures["waiting"]) <= 5 * 12 * figures["streams"],
     }[floor]
 
 

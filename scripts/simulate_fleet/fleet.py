@@ -144,7 +144,7 @@ class Fleet:
                 environment.wait(invocation, now, wait)
         else:
             wait = min(8.0, 0.25 * 2 ** (invocation.attempts - 1)) * self.random.uniform(1, 1.25)
-        if wait is None or invocation.attempts >= 12 or left < wait + 0.2:
+        if wait is None or invocation.attempts >= 20 or left < wait + 0.2:
             return self.end(invocation, environment, now, False)
         self.clock.at(now + wait, lambda: self.attempt(invocation, environment))
 
