@@ -415,3 +415,23 @@ fn refusals_teach_nobody() {
     assert!(texts(&function)[1].contains("alice"));
     assert_eq!(table.state().items.len(), 4);
 }
+
+#[test]
+fn a_full_shelf_takes_no_more_refusals() {
+    let table = DynamoDb::start();
+    let function = with_history(&table, "[]");
+    function.invoke(&batch(0, &wrong_password("alice", 1)));
+    {
+        let mut state = table.state();
+        let item = state.items.values_mut().next().unwrap();
+        let members: Vec<_> = (0..8000).map(|number| format!("c{number:x}.1.1")).collect();
+        item.insert("refused".to_owned(), json!({ "SS": members }));
+    }
+    function.invoke(&batch(1, &wrong_password("alice", 2)));
+    function.invoke(&batch(2, &login("bob", 3)));
+    let items = table.state().items.clone();
+    let held = items.values().find_map(|item| item.get("refused"));
+    assert_eq!(held.unwrap()["SS"].as_array().unwrap().len(), 8000);
+    assert_eq!(items.len(), 1 + 3, "bob is remembered");
+    assert!(!function.log().contains("no history"), "{}", function.log());
+}

@@ -336,17 +336,22 @@ fn refused(item: &Item) -> impl Iterator<Item = Refusal> {
     members.iter().filter_map(|member| shelf::read(member))
 }
 
+/// An item holds 400 KB, and a refusal takes about 35 bytes. Beyond that refusals are not told to other
+/// processes, and nothing else fails for them.
+const MOST_ON_A_SHELF: u32 = 8000;
+
 fn on_shelf(shelf: &Shelf, refusals: &[Refusal]) -> Update {
     let members = refusals.iter().map(shelf::write).collect();
     Update {
         key: shelf.key.text(),
         expression: "ADD #refused :refused SET #what = :what, #ttl = :ttl".to_owned(),
-        condition: None,
+        condition: Some("attribute_not_exists(#refused) OR size(#refused) < :most"),
         names: vec!["refused", "what", "ttl"],
         values: vec![
             ("refused", Attribute::SS(members)),
             ("what", Attribute::S("refusals".to_owned())),
             ("ttl", Attribute::N(shelf.expiry.to_string())),
+            ("most", Attribute::N(MOST_ON_A_SHELF.to_string())),
         ],
     }
 }

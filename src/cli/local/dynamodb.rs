@@ -19,6 +19,7 @@ pub type Item = Map<String, Value>;
 /// What is not one of these is a fault of the caller's.
 const NEWER: &str = "attribute_not_exists(#last) OR #last < :last";
 const EARLIER: &str = "#first > :first";
+const ROOM: &str = "attribute_not_exists(#refused) OR size(#refused) < :most";
 
 /// Status and body of the answer. A `Scan` gives `page` items at once; all where that is zero.
 pub fn answer(operation: &str, request: &Value, items: &mut Items, page: usize) -> (u16, Value) {
@@ -128,6 +129,11 @@ fn holds(condition: &str, item: Option<&Item>, values: &Value) -> Option<bool> {
     let value = |name: &str| values[name]["S"].as_str();
     match condition {
         NEWER => Some(text("last").is_none_or(|last| Some(last) < value(":last"))),
+        ROOM => {
+            let held = item.and_then(|item| item.get("refused")?["SS"].as_array());
+            let most = values[":most"]["N"].as_str()?.parse().ok()?;
+            Some(held.is_none_or(|members| members.len() < most))
+        }
         EARLIER => Some(text("first").is_some_and(|first| Some(first) > value(":first"))),
         _ => None,
     }
