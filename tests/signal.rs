@@ -252,7 +252,7 @@ fn assert_told_without_history(fault: Fault, error: &str) {
     let texts = texts(&function);
     assert_eq!(texts.len(), 2, "{texts:?}");
     assert!(!texts.concat().contains("🆕"), "{texts:?}");
-    let log = function.log();
+    let log = function.log_with_times("no history", 2);
     assert_eq!(
         log.matches("no history").count(),
         2,
@@ -332,7 +332,8 @@ fn a_table_that_cannot_be_written_is_no_reason_to_tell_a_login_twice() {
     function.invoke(&batch(0, &login("alice", 1)));
     function.invoke(&batch(1, &login("alice", 2)));
     assert_eq!(texts(&function).len(), 1);
-    assert_eq!(function.log().matches("no history").count(), 2);
+    let log = function.log_with_times("no history", 2);
+    assert_eq!(log.matches("no history").count(), 2);
     table.state().fault = None;
     function.invoke(&batch(2, &login("alice", 3)));
     assert_eq!(

@@ -104,8 +104,13 @@ impl Function {
 
     /// The log as soon as it holds `text`, or as it is when patience ends.
     pub fn log_with(&self, text: &str) -> String {
+        self.log_with_times(text, 1)
+    }
+
+    /// The log as soon as it holds `text` so many times, or as it is when patience ends.
+    pub fn log_with_times(&self, text: &str, times: usize) -> String {
         let start = Instant::now();
-        while !self.log().contains(text) && start.elapsed() < PATIENCE {
+        while self.log().matches(text).count() < times && start.elapsed() < PATIENCE {
             thread::sleep(Duration::from_millis(5));
         }
         self.log()
