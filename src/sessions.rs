@@ -181,7 +181,12 @@ impl<'a> Sessions<'a> {
                 progress.facts = Some((event.standing, Box::new(facts)));
             }
             Kind::Ready if progress.entry.is_some() => {}
-            Kind::Rejected if self.entry(&progress).is_some() => self.refuse(&mut progress, event),
+            Kind::Rejected if self.is_let_in(&progress) => self.refuse(&mut progress, event),
+            Kind::Rejected => {
+                // A backend is refused once: who was refused or left before is somebody else.
+                progress.entry = None;
+                self.enter(&mut progress, event);
+            }
             Kind::Disconnected => self.end(&mut progress, event),
             _ => self.enter(&mut progress, event),
         }
@@ -226,6 +231,11 @@ impl<'a> Sessions<'a> {
     fn entry(&self, progress: &Progress<'a>) -> Option<&Connection<'a>> {
         let at = progress.entry?.checked_sub(self.taken)?;
         self.connections.get(at)
+    }
+
+    fn is_let_in(&self, progress: &Progress<'a>) -> bool {
+        let entry = self.entry(progress);
+        entry.is_some_and(|entry| entry.outcome == Outcome::Authorized)
     }
 
     /// `later`, and what earlier lines of the backend have said besides; not what is less certain.

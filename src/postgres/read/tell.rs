@@ -204,8 +204,8 @@ impl<'a> Reader<'a, '_, '_> {
         self.push(event);
     }
 
-    /// The text's start may have cut a database name. What is left is what the message says, and what
-    /// was known of the client before.
+    /// The text's start may have cut a database name, and the time before it may be the client's words.
+    /// What is left is what the message says, and what was known of the client before.
     fn uncut(&self, event: &mut ConnectionEvent<'a>, named: Named, backend: Option<Backend>) {
         if event.standing == Standing::Claimed
             && self.is_cut_only
@@ -214,6 +214,7 @@ impl<'a> Reader<'a, '_, '_> {
             && self.evidence.was_received_before(backend, event.facts.time)
         {
             event.facts.database = None;
+            event.facts.time = None;
             event.standing = Standing::Certain;
         }
     }
