@@ -182,7 +182,7 @@ struct PrefixFlag {
 /// What a report holds, and how it is written.
 #[derive(Debug, Args)]
 struct ReportFlags {
-    /// Print Print CSV instead of a table
+    /// Print CSV instead of a table
     #[arg(long)]
     csv: bool,
     /// Print one JSON object instead of a table

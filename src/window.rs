@@ -65,9 +65,12 @@ pub fn read(
     memory: &mut Memory,
 ) -> Window {
     let mut text = 0;
+    let mut seen = HashSet::new();
     for (at, record) in records.iter().enumerate() {
         let decoded = record.data.as_deref().map_err(|error| *error);
         match decoded.and_then(cloudwatch::decode) {
+            // A stream may hold a record twice.
+            Ok(Some(_)) if decoded.is_ok_and(|data| !seen.insert(window.keys.hash_one(data))) => {}
             Ok(Some(batch)) => {
                 text += batch.text.len();
                 if at > 0 && text > MOST_TEXT {

@@ -54,6 +54,17 @@ fn a_window_is_one_message() {
 }
 
 #[test]
+fn a_record_that_comes_twice_in_a_window_counts_once() {
+    let function = Function::start(|_| {});
+    let record = data(&wrong_password("alice", 1));
+    let records = [record.clone(), data(&login("bob", 2)), record];
+    let outcome = function.invoke(&stream(&records));
+    assert_eq!(outcome.body, failures(&[]));
+    let text = function.taken()[0].payload.to_string();
+    assert!(text.contains("拒否 1件"), "{text}");
+}
+
+#[test]
 fn a_poison_record_is_told_and_passed() {
     let function = Function::start(|_| {});
     let records = ["!".to_owned(), data(&login("alice", 1)), "H4sI".to_owned()];
