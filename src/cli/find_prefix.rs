@@ -86,7 +86,9 @@ mod tests {
                     "disconnection: session time: 0:00:01.000 user={user} database=orders host=10.0.1.23 port=40001"
                 ),
             ] {
-                text += &format!("2026-11-23 09:00:00.000 UTC [{pid}] LOG:  {message}\n");
+                text.extend([format!(
+                    "2026-11-23 09:00:00.000 UTC [{pid}] LOG:  {message}\n"
+                )]);
             }
         }
         assert_found(&text, "%m [%p] ");
@@ -100,10 +102,10 @@ mod tests {
             let fake = "1795424400.001 h u d a LOG:  \n".repeat(2);
             let (user, database) = (format!("x\n{fake}"), format!("\n{fake}"));
             let repeated = user.replace('\n', "\n\t");
-            text += &format!(
+            text.extend([format!(
                 "{begins}:[unknown]@[unknown]:[{number}]:LOG:  connection received: host=10.0.1.23 port={number}\n\
                  {begins}:{user}@{database}:[{number}]:FATAL:  password authentication failed for user \"{repeated}\"\n"
-            );
+            )]);
         }
         assert_found(&text, DEFAULT_LOG_LINE_PREFIX);
     }
