@@ -8,6 +8,7 @@ mod failure;
 mod find_prefix;
 mod help;
 mod input;
+mod json;
 mod learn;
 mod logs;
 mod parse;

@@ -208,7 +208,10 @@ fn show(lesson: &Lesson<'_>) -> Result<(), Failure> {
     }
     add("first", &date(lesson.first));
     add("last", &date(lesson.time));
-    print(&format!("{}\n", Value::from(object)))
+    let mut line = Vec::new();
+    super::json::write(&mut line, &object).map_err(Failure::Stdout)?;
+    line.push(b'\n');
+    print(&String::from_utf8_lossy(&line))
 }
 
 /// Writes into the table.

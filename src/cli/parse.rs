@@ -8,7 +8,7 @@ use time::{OffsetDateTime, UtcOffset};
 
 use super::logs::{self, Piece, Step};
 use super::progress::Progress;
-use super::{Failure, LogFiles, PrefixFlag, input};
+use super::{Failure, LogFiles, PrefixFlag, input, json};
 use crate::postgres::event::{ConnectionEvent, Encryption, Kind, Standing};
 
 /// One event; what is not known is absent.
@@ -103,7 +103,7 @@ fn write_events(out: &mut Vec<u8>, piece: &Piece<'_>) -> io::Result<usize> {
         }
         suspicious += usize::from(event.kind == Kind::Suspicious);
         if let Some(name) = name(event.kind) {
-            serde_json::to_writer(&mut *out, &object(name, event, &mut stamp, line))?;
+            json::write(&mut *out, &object(name, event, &mut stamp, line))?;
             out.push(b'\n');
         }
     }

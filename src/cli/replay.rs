@@ -68,7 +68,8 @@ fn replay(
             json!({ "error": { "type": payload_name(error), "message": error.to_string() } })
         });
         // Whoever sends events one by one waits for this line.
-        writeln!(out, "{answer}")
+        super::json::write(&mut out, &answer)
+            .and_then(|()| writeln!(out))
             .and_then(|()| out.flush())
             .map_err(Failure::Stdout)?;
     }

@@ -75,11 +75,13 @@ struct Numbers {
 
 /// One object: the rows one a line, and what they come to.
 pub(super) fn json(report: &Report, mut out: impl Write) -> io::Result<()> {
-    write!(out, "{{\"cluster\":{},\"rows\":[", json!(report.title))?;
+    write!(out, "{{\"cluster\":")?;
+    super::super::json::write(&mut out, &report.title)?;
+    write!(out, ",\"rows\":[")?;
     let mut before = "\n";
     for (key, counts) in &report.rows.sorted {
         out.write_all(before.as_bytes())?;
-        serde_json::to_writer(&mut out, &row(&report.rows, key, counts))?;
+        super::super::json::write(&mut out, &row(&report.rows, key, counts))?;
         before = ",\n";
     }
     let new: Vec<Value> = report.rows.newcomers().into_iter().map(new).collect();
@@ -89,7 +91,9 @@ pub(super) fn json(report: &Report, mut out: impl Write) -> io::Result<()> {
         "ignored": report.ignored,
         "left_out": report.rows.left_out,
     });
-    writeln!(out, "\n],\"new\":{},\"totals\":{totals}}}", json!(new))
+    write!(out, "\n],\"new\":")?;
+    super::super::json::write(&mut out, &new)?;
+    writeln!(out, ",\"totals\":{totals}}}")
 }
 
 fn row<'r>(rows: &'r Rows, key: &'r Key, counts: &Counts) -> Row<'r> {
