@@ -19,7 +19,7 @@ use aurora_connection_audit::postgres::{Announced, Behind, LogLinePrefix, Text, 
 #[path = "support/truth.rs"]
 mod truth;
 
-use truth::{Outcome, Row, is_compared, match_event};
+use truth::{Outcome, Row, is_compared, log_events, match_event};
 
 #[test]
 fn agrees_with_the_servers_own_csv() {
@@ -123,7 +123,10 @@ fn confirms_nothing_false_behind_the_filter_pattern() {
             let mut log = Log::of(&run);
             if log.announces && log.prefix.has_names() && log.prefix.has_process() {
                 let passes = |event: &&str| terms.iter().any(|term| event.contains(term));
-                log.text = log_events(&log).into_iter().filter(passes).collect();
+                log.text = log_events(&log.text, &log.prefix)
+                    .into_iter()
+                    .filter(passes)
+                    .collect();
                 read_in_batches(&log, size, true, truth_of(&run), &mut count);
             }
         }
@@ -131,20 +134,6 @@ fn confirms_nothing_false_behind_the_filter_pattern() {
         assert!(count.wrong.is_empty(), "{:#?}", count.wrong);
         assert_eq!(count.told(), told, "{size} filtered log events a batch");
     }
-}
-
-/// A log as CloudWatch cuts it: a line that begins as the prefix does, and the lines behind it.
-fn log_events(log: &Log) -> Vec<&str> {
-    let mut events = Vec::new();
-    let mut rest = log.text.as_str();
-    while !rest.is_empty() {
-        let mut ends = rest.match_indices('\n').map(|(at, _)| at + 1);
-        let end = ends.find(|end| log.prefix.begins(&rest[*end..]));
-        let (event, behind) = rest.split_at(end.unwrap_or(rest.len()));
-        events.push(event);
-        rest = behind;
-    }
-    events
 }
 
 #[derive(Debug, Default)]
@@ -172,7 +161,7 @@ fn read_in_batches(
 ) {
     count.rows += truth.values().map(Vec::len).sum::<usize>();
     let mut announced = Announced::default();
-    for batch in log_events(log).chunks(size) {
+    for batch in log_events(&log.text, &log.prefix).chunks(size) {
         let mut evidence = announced.text_of("");
         let whole = batch.concat();
         let texts = if filtered {

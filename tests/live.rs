@@ -94,7 +94,7 @@ fn confirms_genuine_clients_however_their_log_is_cut() {
     });
     let (text, _) = server.stop();
     let prefix = LogLinePrefix::compile(LOG_LINE_PREFIX).unwrap();
-    let events = log_events(&text, &prefix);
+    let events = truth::log_events(&text, &prefix);
     for processes in 1..=5 {
         for size in [5, 10, 20, 50] {
             let (logins, unconfirmed) = told_in_batches(&events, &prefix, processes, size);
@@ -131,20 +131,6 @@ fn everyday(server: &Server, number: u32) {
         "select 1"
     };
     server.psql(conninfo, password, sql);
-}
-
-/// A line that begins as the prefix does, and the lines behind it.
-fn log_events<'a>(text: &'a str, prefix: &LogLinePrefix) -> Vec<&'a str> {
-    let mut events = Vec::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let mut ends = rest.match_indices('\n').map(|(at, _)| at + 1);
-        let end = ends.find(|end| prefix.begins(&rest[*end..]));
-        let (event, behind) = rest.split_at(end.unwrap_or(rest.len()));
-        events.push(event);
-        rest = behind;
-    }
-    events
 }
 
 /// How many are told as let in, and how many of these are unconfirmed.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use aurora_connection_audit::postgres::event::{ConnectionEvent, Encryption, Kind, Standing};
-use aurora_connection_audit::postgres::time_stamp;
+use aurora_connection_audit::postgres::{LogLinePrefix, time_stamp};
 
 /// A row of `postgresql.csv` that reports a connection event.
 #[derive(Debug)]
@@ -253,4 +253,18 @@ fn kind(severity: &str, message: &str, command: &str) -> Option<Kind> {
         "LOG" if message.starts_with("disconnection: session time: ") => Some(Kind::Disconnected),
         _ => None,
     }
+}
+
+/// A log as CloudWatch cuts it: a line that begins as the prefix does, and the lines behind it.
+pub(crate) fn log_events<'a>(text: &'a str, prefix: &LogLinePrefix) -> Vec<&'a str> {
+    let mut events = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let mut ends = rest.match_indices('\n').map(|(at, _)| at + 1);
+        let end = ends.find(|end| prefix.begins(&rest[*end..]));
+        let (event, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        events.push(event);
+        rest = behind;
+    }
+    events
 }
