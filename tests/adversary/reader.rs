@@ -131,7 +131,7 @@ fn text(log_events: &[&str]) -> String {
     text
 }
 
-fn told(connection: Connection<'_>) -> Told {
+pub(crate) fn told(connection: Connection<'_>) -> Told {
     use aurora_connection_audit::postgres::event::Encryption as Logged;
     let confirmed = connection.confirmed();
     let facts = connection.facts;
