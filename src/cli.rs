@@ -16,6 +16,7 @@ mod preview;
 mod progress;
 mod replay;
 mod report;
+mod stamp;
 
 use std::io;
 use std::path::PathBuf;

@@ -16,7 +16,7 @@ impl Formatter for Escaped {
         out: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        if is_plain(fragment) {
             return out.write_all(fragment.as_bytes());
         }
         for character in fragment.chars() {
@@ -30,6 +30,12 @@ impl Formatter for Escaped {
         }
         Ok(())
     }
+}
+
+/// Is it of ASCII, and all of it to be seen? Without an early end it looks at many bytes at once.
+fn is_plain(text: &str) -> bool {
+    let visible = |byte| matches!(byte, b' '..=b'~');
+    text.bytes().fold(true, |plain, byte| plain & visible(byte))
 }
 
 /// Writes `value`.

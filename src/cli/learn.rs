@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use serde_json::{Map, Value};
 use tokio::runtime::Runtime;
 
-use super::logs::{self, Step};
+use super::logs::{self, Common, Step};
 use super::preview::print;
 use super::progress::Progress;
 use super::{Failure, LearnFlags, LogFiles, input, settings};
@@ -41,11 +41,12 @@ pub(super) fn run(files: &LogFiles, flags: &LearnFlags) -> Result<(), Failure> {
     let prefix = flags.prefix.given()?;
     let progress = Progress::new(input::total_length(&files.paths()), flags.dry_run);
     let mut sessions = BTreeMap::<usize, Sessions<'static>>::new();
+    let mut common = Common::default();
     logs::read(files, prefix.as_ref(), &progress, &mut |step| {
         let settled = match step {
             Step::Piece(piece) => {
                 let sessions = sessions.entry(piece.log).or_default();
-                piece.add_to(sessions);
+                piece.add_to(sessions, &mut common);
                 sessions.take_settled()
             }
             Step::EndOfFile => {

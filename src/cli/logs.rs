@@ -11,6 +11,7 @@
 //! Events borrow the text that they were read from. So pieces are read and put out in rounds, and the
 //! texts of a round stay until both are done with it.
 
+mod common;
 mod reading;
 mod stream;
 
@@ -28,6 +29,7 @@ use super::{Failure, LogFiles, find_prefix};
 use crate::postgres::event::ConnectionEvent;
 use crate::postgres::{Announced, LogLinePrefix, Reading};
 use crate::sessions::Sessions;
+pub(super) use common::Common;
 use reading::{Inputs, Logs, Next};
 
 /// Texts of a round.
@@ -57,14 +59,14 @@ pub(super) struct Piece<'p> {
 
 impl Piece<'_> {
     /// Adds what the piece says to the `sessions` of its log.
-    pub(super) fn add_to(self, sessions: &mut Sessions<'static>) {
+    pub(super) fn add_to(self, sessions: &mut Sessions<'static>, common: &mut Common) {
         for event in self.reading.events {
             sessions.add(ConnectionEvent {
                 kind: event.kind,
                 offset: self.offset + event.offset,
                 standing: event.standing,
                 backend: event.backend,
-                facts: event.facts.into_owned(),
+                facts: common.owned(event.facts),
             });
         }
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 use terminal_size::terminal_size;
 
-use super::logs::{self, Step};
+use super::logs::{self, Common, Step};
 use super::progress::Progress;
 use super::{Failure, LogFiles, LogFlags, MessageFlags, input};
 use crate::cloudwatch::LogBatch;
@@ -63,6 +63,7 @@ fn payloads(
     let prefix = flags.prefix.given()?;
     let progress = Progress::new(input::total_length(&files.paths()), false);
     let (mut window, mut memory) = (Window::default(), Memory::default());
+    let mut common = Common::default();
     let mut logs = BTreeMap::<usize, OpenBatch<'_, 'static>>::new();
     logs::read(files, prefix.as_ref(), &progress, &mut |step| {
         let Step::Piece(piece) = step else {
@@ -80,7 +81,7 @@ fn payloads(
             OpenBatch::of_log(Place::of(&batch, settings), settings)
         });
         log.counts.add(piece.reading.counts);
-        piece.add_to(&mut log.sessions);
+        piece.add_to(&mut log.sessions, &mut common);
         window.take_settled(log, &mut memory.past);
         Ok(())
     })?;

@@ -1,10 +1,14 @@
 //! `report`: who connected.
 
+mod counts;
 mod data;
+mod labels;
 mod names;
+mod newcomers;
 mod page;
 mod rows;
 mod table;
+mod texts;
 mod timeline;
 
 use std::fs::File;
@@ -14,7 +18,7 @@ use std::path::Path;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::logs::{self, Piece, Step};
+use super::logs::{self, Common, Piece, Step};
 use super::parse::tell;
 use super::progress::Progress;
 use super::{Failure, LogFiles, ReportFlags, input, settings};
@@ -37,6 +41,13 @@ struct Report {
     unparsed: usize,
     /// For rules that ask for them.
     refusals: Refusals,
+}
+
+/// The logs of a file.
+#[derive(Default)]
+struct Logs {
+    sessions: Vec<Sessions<'static>>,
+    common: Common,
 }
 
 /// Which connections count.
@@ -91,13 +102,13 @@ fn read(files: &LogFiles, flags: &ReportFlags, filter: &Filter<'_>) -> Result<Re
         unparsed: 0,
         refusals: Refusals::default(),
     };
-    let mut sessions: Vec<Sessions<'static>> = Vec::new();
+    let mut logs = Logs::default();
     logs::read(files, prefix.as_ref(), &progress, &mut |step| {
         match step {
-            Step::Piece(piece) => report.take(piece, &mut sessions, filter),
+            Step::Piece(piece) => report.take(piece, &mut logs, filter),
             Step::EndOfFile => {
-                for one in sessions.drain(..).flat_map(Sessions::take_all) {
-                    report.add(one, filter);
+                for one in logs.sessions.drain(..).flat_map(Sessions::take_all) {
+                    report.add(&one, filter);
                 }
             }
         }
@@ -111,7 +122,7 @@ impl Report {
     fn take(
         &mut self,
         piece: Piece<'_>,
-        sessions: &mut Vec<Sessions<'static>>,
+        Logs { sessions, common }: &mut Logs,
         filter: &Filter<'_>,
     ) {
         self.unparsed += piece.reading.counts.unparsed;
@@ -119,19 +130,19 @@ impl Report {
             sessions.resize_with(piece.log + 1, Sessions::default);
         }
         if let Some(sessions) = sessions.get_mut(piece.log) {
-            piece.add_to(sessions);
+            piece.add_to(sessions, common);
             for one in sessions.take_settled() {
-                self.add(one, filter);
+                self.add(&one, filter);
             }
         }
     }
 
-    fn add(&mut self, connection: Connection<'static>, filter: &Filter<'_>) {
+    fn add(&mut self, connection: &Connection<'_>, filter: &Filter<'_>) {
         if !filter.is_within(connection.facts.time) {
             return;
         }
         let refusals_before = if filter.asks_for_refusals {
-            self.refusals.before(&connection, &filter.place, None)
+            self.refusals.before(connection, &filter.place, None)
         } else {
             0
         };
@@ -139,11 +150,11 @@ impl Report {
             refusals_before,
             ..Findings::default()
         };
-        if filter.rules.route(&connection, &filter.place, &findings) == Route::Ignore {
+        if filter.rules.route(connection, &filter.place, &findings) == Route::Ignore {
             self.ignored += 1;
             return;
         }
-        self.timeline.add(&connection);
+        self.timeline.add(connection);
         self.rows.add(connection);
     }
 }

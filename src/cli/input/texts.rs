@@ -21,6 +21,12 @@ const WAITING: usize = 4;
 /// As much room is before a text: what its reader puts there is seldom more.
 const ROOM: usize = 16 << 10;
 
+/// What stands there.
+const BLANKS: &str = match std::str::from_utf8(&[b' '; ROOM]) {
+    Ok(blanks) => blanks,
+    Err(_) => "",
+};
+
 /// A text with room before it, so that what is left of the text before can be put there without
 /// moving this one.
 #[derive(Default)]
@@ -157,7 +163,8 @@ impl Stream {
     }
 
     fn make_room(&mut self) {
-        self.text.text.extend(std::iter::repeat_n(' ', self.room));
+        let room = BLANKS.get(..self.room).unwrap_or_default();
+        self.text.text.push_str(room);
     }
 
     fn take(&mut self) -> Option<Roomy> {

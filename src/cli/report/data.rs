@@ -4,25 +4,25 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, UtcOffset};
 
-use super::rows::{Counts, Key, Rows};
+use super::counts::Counts;
+use super::newcomers::Newcomer;
+use super::rows::{Row, Rows};
 use super::{Report, names};
+use crate::cli::stamp::Stamp;
 
 pub(super) fn csv(rows: &Rows, mut out: impl Write) -> io::Result<()> {
     writeln!(
         out,
         "user,database,host,application_name,logins,refusals,disconnections,probes,suspicions,first,last,auth_method,tls,confirmed"
     )?;
-    for (key, counts) in &rows.sorted {
-        for name in [&key.user, &key.database, &key.host, &key.application] {
-            write!(
-                out,
-                "{},",
-                name.as_deref().map(names::csv).unwrap_or_default()
-            )?;
+    let mut stamps = Stamps::default();
+    for row in rows.each() {
+        for name in row.names.each() {
+            write!(out, "{},", name.map(names::csv).unwrap_or_default())?;
         }
+        let counts = row.counts;
+        let (first, last) = stamps.of(&counts);
         writeln!(
             out,
             "{},{},{},{},{},{},{},{},{},{}",
@@ -31,10 +31,10 @@ pub(super) fn csv(rows: &Rows, mut out: impl Write) -> io::Result<()> {
             counts.disconnections,
             counts.probes,
             counts.suspicions,
-            rfc_3339(counts.first).unwrap_or_default(),
-            rfc_3339(counts.last).unwrap_or_default(),
-            names::csv(&rows.auth_methods(counts).join(" ")),
-            names::csv(&rows.tls(counts).join(" ")),
+            first.unwrap_or_default(),
+            last.unwrap_or_default(),
+            names::csv(&row.auth_methods.join(" ")),
+            names::csv(&row.tls.join(" ")),
             counts.unconfirmed == 0,
         )?;
     }
@@ -43,7 +43,7 @@ pub(super) fn csv(rows: &Rows, mut out: impl Write) -> io::Result<()> {
 
 /// What is not known is absent.
 #[derive(Serialize)]
-struct Row<'r> {
+struct Object<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,15 +52,6 @@ struct Row<'r> {
     host: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     application_name: Option<&'r str>,
-    #[serde(flatten)]
-    counts: Numbers,
-    auth_methods: Vec<&'r str>,
-    tls: Vec<&'r str>,
-    confirmed: bool,
-}
-
-#[derive(Serialize)]
-struct Numbers {
     logins: u64,
     refusals: u64,
     disconnections: u64,
@@ -68,71 +59,103 @@ struct Numbers {
     suspicions: u64,
     unconfirmed: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    first: Option<String>,
+    first: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    last: Option<String>,
+    last: Option<&'r str>,
+    auth_methods: Vec<&'r str>,
+    tls: Vec<&'r str>,
+    confirmed: bool,
 }
 
 /// One object: the rows one a line, and what they come to.
 pub(super) fn json(report: &Report, mut out: impl Write) -> io::Result<()> {
     write!(out, "{{\"cluster\":")?;
-    super::super::json::write(&mut out, &report.title)?;
+    crate::cli::json::write(&mut out, &report.title)?;
     write!(out, ",\"rows\":[")?;
+    let mut stamps = Stamps::default();
     let mut before = "\n";
-    for (key, counts) in &report.rows.sorted {
+    for row in report.rows.each() {
         out.write_all(before.as_bytes())?;
-        super::super::json::write(&mut out, &row(&report.rows, key, counts))?;
+        crate::cli::json::write(&mut out, &object(row, &mut stamps))?;
         before = ",\n";
     }
-    let new: Vec<Value> = report.rows.newcomers().into_iter().map(new).collect();
+    let new = report.rows.newcomers();
+    let new: Vec<Value> = new.iter().map(|new| newcomer(&report.rows, new)).collect();
     let totals = json!({
-        "connections": numbers(&report.rows.totals),
-        "rows": report.rows.sorted.len(),
+        "connections": totals(&report.rows.totals),
+        "rows": report.rows.len(),
         "ignored": report.ignored,
         "left_out": report.rows.left_out,
     });
     write!(out, "\n],\"new\":")?;
-    super::super::json::write(&mut out, &new)?;
+    crate::cli::json::write(&mut out, &new)?;
     writeln!(out, ",\"totals\":{totals}}}")
 }
 
-fn row<'r>(rows: &'r Rows, key: &'r Key, counts: &Counts) -> Row<'r> {
-    Row {
-        user: key.user.as_deref(),
-        database: key.database.as_deref(),
-        host: key.host.as_deref(),
-        application_name: key.application.as_deref(),
-        counts: numbers(counts),
-        auth_methods: rows.auth_methods(counts),
-        tls: rows.tls(counts),
-        confirmed: counts.unconfirmed == 0,
-    }
-}
-
-fn numbers(counts: &Counts) -> Numbers {
-    Numbers {
+fn object<'r>(row: Row<'r>, stamps: &'r mut Stamps) -> Object<'r> {
+    let (names, counts) = (row.names, row.counts);
+    let (first, last) = stamps.of(&counts);
+    Object {
+        user: names.user,
+        database: names.database,
+        host: names.host,
+        application_name: names.application,
         logins: counts.logins,
         refusals: counts.refusals,
         disconnections: counts.disconnections,
         probes: counts.probes,
         suspicions: counts.suspicions,
         unconfirmed: counts.unconfirmed,
-        first: rfc_3339(counts.first),
-        last: rfc_3339(counts.last),
+        first,
+        last,
+        auth_methods: row.auth_methods,
+        tls: row.tls,
+        confirmed: counts.unconfirmed == 0,
     }
 }
 
-fn new((what, key, login): (&str, &Key, OffsetDateTime)) -> Value {
+fn totals(counts: &Counts) -> Value {
+    let mut stamps = Stamps::default();
+    let (first, last) = stamps.of(counts);
+    let mut totals = json!({
+        "logins": counts.logins,
+        "refusals": counts.refusals,
+        "disconnections": counts.disconnections,
+        "probes": counts.probes,
+        "suspicions": counts.suspicions,
+        "unconfirmed": counts.unconfirmed,
+    });
+    if let (Some(first), Some(last), Some(totals)) = (first, last, totals.as_object_mut()) {
+        totals.insert("first".to_owned(), first.into());
+        totals.insert("last".to_owned(), last.into());
+    }
+    totals
+}
+
+fn newcomer(rows: &Rows, new: &Newcomer) -> Value {
+    let names = rows.names(new.key);
+    let mut stamp = Stamp::default();
     json!({
-        "what": what,
-        "user": key.user,
-        "database": key.database,
-        "host": key.host,
-        "application_name": key.application,
-        "time": rfc_3339(Some(login)),
+        "what": new.what.name(),
+        "user": names.user,
+        "database": names.database,
+        "host": names.host,
+        "application_name": names.application,
+        "time": new.login.time().map(|time| stamp.of(time)),
     })
 }
 
-fn rfc_3339(time: Option<OffsetDateTime>) -> Option<String> {
-    time?.to_offset(UtcOffset::UTC).format(&Rfc3339).ok()
+/// The texts of the times of a row.
+#[derive(Default)]
+struct Stamps {
+    first: Stamp,
+    last: Stamp,
+}
+
+impl Stamps {
+    fn of(&mut self, counts: &Counts) -> (Option<&str>, Option<&str>) {
+        let first = counts.first.time().map(|time| self.first.of(time));
+        let last = counts.last.time().map(|time| self.last.of(time));
+        (first, last)
+    }
 }

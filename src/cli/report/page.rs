@@ -6,7 +6,8 @@ use std::io::{self, Write};
 
 use time::OffsetDateTime;
 
-use super::rows::{Counts, Key, Rows};
+use super::counts::Counts;
+use super::rows::{Row, Rows};
 use super::timeline::{Bar, Bars};
 use super::{Report, names, shown_time};
 
@@ -41,7 +42,7 @@ pub(super) fn write(report: &Report, mut out: impl Write) -> io::Result<()> {
 }
 
 fn period(totals: &Counts) -> String {
-    match (totals.first, totals.last) {
+    match (totals.first.time(), totals.last.time()) {
         (Some(first), Some(last)) => {
             format!("{} to {} UTC", stamp(first), stamp(last))
         }
@@ -55,8 +56,8 @@ fn stamp(time: OffsetDateTime) -> String {
 
 fn numbers(report: &Report) -> String {
     let totals = &report.rows.totals;
-    let users = distinct(&report.rows, |key| key.user.as_deref());
-    let clients = distinct(&report.rows, |key| key.host.as_deref());
+    let users = report.rows.distinct(|[user, ..]| user);
+    let clients = report.rows.distinct(|[_, _, client, _]| client);
     let tile = |(class, count, what): (&str, u64, &str)| {
         format!(
             "<li class=\"{class}\"><b>{}</b> {what}</li>\n",
@@ -74,11 +75,6 @@ fn numbers(report: &Report) -> String {
         "<ul class=\"numbers\">\n{}</ul>\n",
         tiles.map(tile).concat()
     )
-}
-
-fn distinct<'r>(rows: &'r Rows, name: impl Fn(&'r Key) -> Option<&'r str>) -> u64 {
-    let names = rows.sorted.iter().filter_map(|(key, _)| name(key));
-    names.collect::<std::collections::HashSet<_>>().len() as u64
 }
 
 /// `1 234 567`, with narrow blanks that do not break.
@@ -176,17 +172,19 @@ fn new(rows: &Rows) -> String {
     let items: Vec<String> = new
         .iter()
         .take(MOST_NEW)
-        .map(|(what, key, login)| {
+        .map(|new| {
+            let names = rows.names(new.key);
             format!(
-                "<li><b>{what}</b> <span>{} to {} from {}{}</span> {}</li>\n",
-                name(key.user.as_deref()),
-                name(key.database.as_deref()),
-                name(key.host.as_deref()),
-                key.application
-                    .as_deref()
+                "<li><b>{}</b> <span>{} to {} from {}{}</span> {}</li>\n",
+                new.what.name(),
+                name(names.user),
+                name(names.database),
+                name(names.host),
+                names
+                    .application
                     .map(|application| format!(" with {}", name(Some(application))))
                     .unwrap_or_default(),
-                stamp(*login),
+                new.login.time().map(stamp).unwrap_or_default(),
             )
         })
         .collect();
@@ -213,12 +211,12 @@ fn table(rows: &Rows, mut out: impl Write) -> io::Result<()> {
         b"<section>\n<h2>Everybody</h2>\n<div class=\"wide\"><table>\n<thead><tr><th>User<th>Database<th>Client<th>Application\
           <th class=\"n\">Logins<th class=\"n\">Refused<th class=\"n\">Left<th>First<th>Last<th>Auth<th>TLS<th>Confirmed</thead>\n<tbody>\n",
     )?;
-    for (key, counts) in rows.sorted.iter().take(MOST_ROWS) {
-        out.write_all(row(rows, key, counts).as_bytes())?;
+    for one in rows.each().take(MOST_ROWS) {
+        out.write_all(row(&one).as_bytes())?;
     }
     out.write_all(b"</tbody>\n</table></div>\n")?;
-    if rows.sorted.len() > MOST_ROWS {
-        let more = grouped((rows.sorted.len() - MOST_ROWS) as u64);
+    if rows.len() > MOST_ROWS {
+        let more = grouped((rows.len() - MOST_ROWS) as u64);
         writeln!(
             out,
             "<p>… and {more} more rows; <code>--csv</code> and <code>--json</code> show all.</p>"
@@ -227,19 +225,20 @@ fn table(rows: &Rows, mut out: impl Write) -> io::Result<()> {
     out.write_all(b"</section>\n")
 }
 
-fn row(rows: &Rows, key: &Key, counts: &Counts) -> String {
+fn row(row: &Row<'_>) -> String {
+    let (names, counts) = (row.names, row.counts);
     let mut out = String::from(if counts.refusals > 0 {
         "<tr class=\"no\">"
     } else {
         "<tr>"
     });
     for (label, value) in [
-        ("User", &key.user),
-        ("Database", &key.database),
-        ("Client", &key.host),
-        ("Application", &key.application),
+        ("User", names.user),
+        ("Database", names.database),
+        ("Client", names.host),
+        ("Application", names.application),
     ] {
-        let _ = write!(out, "<td data-label=\"{label}\">{}", name(value.as_deref()));
+        let _ = write!(out, "<td data-label=\"{label}\">{}", name(value));
     }
     for (label, class, count) in [
         ("Logins", "n", counts.logins),
@@ -253,17 +252,14 @@ fn row(rows: &Rows, key: &Key, counts: &Counts) -> String {
             grouped(count)
         );
     }
-    for (label, time) in [("First", counts.first), ("Last", counts.last)] {
+    for (label, time) in [("First", counts.first.time()), ("Last", counts.last.time())] {
         let _ = write!(
             out,
             "<td data-label=\"{label}\">{}",
             time.map(stamp).unwrap_or_default()
         );
     }
-    for (label, words) in [
-        ("Auth", rows.auth_methods(counts)),
-        ("TLS", rows.tls(counts)),
-    ] {
+    for (label, words) in [("Auth", &row.auth_methods), ("TLS", &row.tls)] {
         let words = words.join(" ");
         let words = name(Some(words.as_str()).filter(|words| !words.is_empty()));
         let _ = write!(out, "<td data-label=\"{label}\">{words}");

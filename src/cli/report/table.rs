@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::rows::{Counts, Key, Rows};
+use super::counts::{Counts, Moment};
+use super::rows::Row;
 use super::{Report, names, shown_time};
 use crate::cli::preview::width;
 use crate::preview::columns_of;
@@ -23,10 +24,10 @@ struct Column {
     is_name: bool,
     /// What is left out first where there is no room; 0 never is.
     least: u8,
-    cell: fn(&Rows, &Key, &Counts) -> String,
+    cell: fn(&Row<'_>) -> String,
 }
 
-const fn name(title: &'static str, cell: fn(&Rows, &Key, &Counts) -> String) -> Column {
+const fn name(title: &'static str, cell: fn(&Row<'_>) -> String) -> Column {
     Column {
         title,
         is_number: false,
@@ -36,11 +37,7 @@ const fn name(title: &'static str, cell: fn(&Rows, &Key, &Counts) -> String) -> 
     }
 }
 
-const fn number(
-    title: &'static str,
-    least: u8,
-    cell: fn(&Rows, &Key, &Counts) -> String,
-) -> Column {
+const fn number(title: &'static str, least: u8, cell: fn(&Row<'_>) -> String) -> Column {
     Column {
         title,
         is_number: true,
@@ -50,7 +47,7 @@ const fn number(
     }
 }
 
-const fn fact(title: &'static str, least: u8, cell: fn(&Rows, &Key, &Counts) -> String) -> Column {
+const fn fact(title: &'static str, least: u8, cell: fn(&Row<'_>) -> String) -> Column {
     Column {
         title,
         is_number: false,
@@ -61,20 +58,18 @@ const fn fact(title: &'static str, least: u8, cell: fn(&Rows, &Key, &Counts) -> 
 }
 
 const COLUMNS: [Column; 12] = [
-    name("USER", |_, key, _| shown(key.user.as_deref())),
-    name("DATABASE", |_, key, _| shown(key.database.as_deref())),
-    name("CLIENT", |_, key, _| shown(key.host.as_deref())),
-    name("APPLICATION", |_, key, _| shown(key.application.as_deref())),
-    number("LOGINS", 0, |_, _, counts| counts.logins.to_string()),
-    number("REFUSED", 0, |_, _, counts| counts.refusals.to_string()),
-    number("LEFT", 3, |_, _, counts| counts.disconnections.to_string()),
-    fact("FIRST", 4, |_, _, counts| time(counts.first)),
-    fact("LAST", 0, |_, _, counts| time(counts.last)),
-    fact("AUTH", 2, |rows, _, counts| {
-        rows.auth_methods(counts).join(" ")
-    }),
-    fact("TLS", 1, |rows, _, counts| rows.tls(counts).join(" ")),
-    fact("CONFIRMED", 0, |_, _, counts| confirmed(counts)),
+    name("USER", |row| shown(row.names.user)),
+    name("DATABASE", |row| shown(row.names.database)),
+    name("CLIENT", |row| shown(row.names.host)),
+    name("APPLICATION", |row| shown(row.names.application)),
+    number("LOGINS", 0, |row| row.counts.logins.to_string()),
+    number("REFUSED", 0, |row| row.counts.refusals.to_string()),
+    number("LEFT", 3, |row| row.counts.disconnections.to_string()),
+    fact("FIRST", 4, |row| time(row.counts.first)),
+    fact("LAST", 0, |row| time(row.counts.last)),
+    fact("AUTH", 2, |row| row.auth_methods.join(" ")),
+    fact("TLS", 1, |row| row.tls.join(" ")),
+    fact("CONFIRMED", 0, |row| confirmed(&row.counts)),
 ];
 
 fn shown(name: Option<&str>) -> String {
@@ -89,8 +84,8 @@ fn shown(name: Option<&str>) -> String {
     }
 }
 
-fn time(time: Option<time::OffsetDateTime>) -> String {
-    time.map(shown_time).unwrap_or_default()
+fn time(moment: Moment) -> String {
+    moment.time().map(shown_time).unwrap_or_default()
 }
 
 fn confirmed(counts: &Counts) -> String {
@@ -102,29 +97,20 @@ fn confirmed(counts: &Counts) -> String {
 
 pub(super) fn write(report: &Report, mut out: impl Write) -> io::Result<()> {
     let rows = &report.rows;
-    if rows.sorted.is_empty() {
+    if rows.len() == 0 {
         writeln!(out, "{}: nobody connected", names::visible(&report.title))?;
         return totals(report, out);
     }
-    let cells: Vec<Vec<String>> = rows
-        .sorted
-        .iter()
-        .take(MOST)
-        .map(|(key, counts)| {
-            COLUMNS
-                .iter()
-                .map(|one| (one.cell)(rows, key, counts))
-                .collect()
-        })
-        .collect();
+    let cells = |row: Row<'_>| COLUMNS.iter().map(|one| (one.cell)(&row)).collect();
+    let cells: Vec<Vec<String>> = rows.each().take(MOST).map(cells).collect();
     let widths = widths(&cells, width().unwrap_or(180));
     let titles = COLUMNS.map(|column| column.title.to_owned());
     line(&titles, &widths, &mut out)?;
     cells
         .iter()
         .try_for_each(|cells| line(cells, &widths, &mut out))?;
-    if rows.sorted.len() > MOST {
-        let more = rows.sorted.len() - MOST;
+    if rows.len() > MOST {
+        let more = rows.len() - MOST;
         writeln!(out, "… and {more} more rows; --csv and --json show all")?;
     }
     writeln!(out)?;
@@ -136,12 +122,12 @@ fn totals(report: &Report, mut out: impl Write) -> io::Result<()> {
     writeln!(
         out,
         "{} rows: {} logins, {} refused, {} left",
-        report.rows.sorted.len(),
+        report.rows.len(),
         totals.logins,
         totals.refusals,
         totals.disconnections
     )?;
-    if let (Some(first), Some(last)) = (totals.first, totals.last) {
+    if let (Some(first), Some(last)) = (totals.first.time(), totals.last.time()) {
         writeln!(
             out,
             "from {} to {} UTC",
