@@ -58,3 +58,5 @@ mod scene;
 mod sessions;
 #[path = "attacks/strangers.rs"]
 mod strangers;
+#[path = "attacks/telling.rs"]
+mod telling;

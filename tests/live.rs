@@ -7,10 +7,17 @@ use aurora_connection_audit::postgres::event::Standing;
 use aurora_connection_audit::postgres::{Announced, LogLinePrefix, read};
 use aurora_connection_audit::sessions::{self, Connection, Outcome};
 
+#[path = "live/attacks.rs"]
+mod attacks;
 #[path = "live/client.rs"]
 mod client;
 #[path = "live/server.rs"]
 mod server;
+#[path = "live/stage.rs"]
+mod stage;
+#[path = "attacks/telling.rs"]
+#[allow(dead_code, reason = "each test crate takes in a part of this")]
+mod telling;
 #[path = "support/truth.rs"]
 mod truth;
 

@@ -9,9 +9,10 @@ use aurora_connection_audit::window::Window;
 use fastrand::Rng;
 
 use super::deployment::{Deployment, Order};
-use super::replay::{WHOLE, log_batch, settings};
+use super::replay::{WHOLE, batch_of};
 use super::scene::{Client, RDS, Scene};
 use super::server::{Encryption, hba};
+use super::telling::settings;
 
 /// How the clients of an application connect.
 struct Habits {
@@ -206,7 +207,7 @@ fn what_was_told_of_one_log_group_hides_nothing_of_another() {
     let events = WHOLE.deliver(&log).remove(0).events;
     let (settings, mut memory) = (settings(RDS, false), Memory::default());
     let mut posts = |log_group: &str| {
-        let mut batch = log_batch(&log.text, &events);
+        let mut batch = batch_of(&log, &events);
         batch.log_group = log_group.to_owned();
         let mut window = Window::default();
         window.add(0, &batch, &settings, &mut memory);

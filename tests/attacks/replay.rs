@@ -2,17 +2,13 @@
 //! own, as `replay` reads them.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::ops::Range;
 
-use aurora_connection_audit::cloudwatch::{LogBatch, LogEvent};
-use aurora_connection_audit::config::Settings;
+use aurora_connection_audit::cloudwatch::LogBatch;
 use aurora_connection_audit::entry::Entry;
 use aurora_connection_audit::memory::Memory;
 use aurora_connection_audit::pipeline::compose;
-use aurora_connection_audit::postgres::event::Encryption;
 use aurora_connection_audit::sessions::{Connection, Outcome};
-use aurora_connection_audit::summary::Summary;
 use aurora_connection_audit::window::Window;
 
 use super::deployment::{Batch, Cut, Deployment, Filter, Order};
@@ -22,6 +18,7 @@ use super::oracle::{Verdict, judge};
 use super::reader::{Telling, told};
 use super::scene::Scene;
 use super::server::BEGIN;
+use super::telling::{assert_same, log_batch, read, render_window, settings};
 
 /// The whole log in one batch, a log event for each line that begins as the prefix does.
 pub(crate) const WHOLE: Deployment = Deployment {
@@ -70,7 +67,8 @@ impl Scene {
         let log = self.plan.write();
         let batches = deployment.deliver(&log);
         let is_filtered = deployment.is_filtered();
-        assert_same(&self.read(log, batches, deployment, is_filtered), expected);
+        self.read(log, batches, deployment, is_filtered)
+            .assert_same(expected);
     }
 
     /// The same where nobody has told the function of the filter.
@@ -78,7 +76,8 @@ impl Scene {
     pub(crate) fn assert_told_behind_an_undeclared_filter(&self, expected: &str) {
         let log = self.plan.write();
         let batches = FILTERED.deliver(&log);
-        assert_same(&self.read(log, batches, &FILTERED, false), expected);
+        self.read(log, batches, &FILTERED, false)
+            .assert_same(expected);
     }
 
     /// The same where the batches end behind these log events, and one process is given all of them.
@@ -105,7 +104,8 @@ impl Scene {
         });
         let batches = batches.collect();
         let deployment = Deployment { processes, ..WHOLE };
-        assert_same(&self.read(log, batches, &deployment, false), expected);
+        self.read(log, batches, &deployment, false)
+            .assert_same(expected);
     }
 
     /// Nothing false is confirmed, nothing is hidden, nobody is accused who wrote nothing: wherever the log
@@ -190,7 +190,7 @@ impl Scene {
     /// What Slack gets of the whole log.
     pub(crate) fn message(&self) -> String {
         let log = self.plan.write();
-        let batch = log_batch(&log.text, &WHOLE.deliver(&log).remove(0).events);
+        let batch = batch_of(&log, &WHOLE.deliver(&log).remove(0).events);
         let settings = settings(&self.plan.setting.text, false);
         let (mut window, mut memory) = (Window::default(), Memory::default());
         window.add(0, &batch, &settings, &mut memory);
@@ -219,13 +219,11 @@ impl Scene {
         let settings = settings(&self.plan.setting.text, is_filtered);
         let mut memories: Vec<Memory> = Vec::new();
         memories.resize_with(deployment.processes, Memory::default);
-        let read = |batch: &Batch| {
-            let mut window = Window::keeping_all();
-            let memory = &mut memories[batch.process];
-            window.add(0, &log_batch(&log.text, &batch.events), &settings, memory);
-            window
+        let read_batch = |batch: &Batch| {
+            let events = batch_of(&log, &batch.events);
+            read(&events, &settings, &mut memories[batch.process])
         };
-        let windows = batches.iter().map(read).collect();
+        let windows = batches.iter().map(read_batch).collect();
         Reading {
             log,
             batches,
@@ -262,39 +260,6 @@ fn each<T: Copy>(
     };
     let of = |one: Deployment| -> Vec<_> { values.iter().map(|value| with(&one, value)).collect() };
     all.into_iter().flat_map(of).collect()
-}
-
-pub(crate) fn settings(log_line_prefix: &str, is_filtered: bool) -> Settings {
-    Settings::from_vars(|variable| match variable {
-        "LOG_LINE_PREFIX" => Some(log_line_prefix.to_owned()),
-        "LOG_EVENTS_FILTERED" => Some(is_filtered.to_string()),
-        "MESSAGE_LANGUAGE" => Some("en".to_owned()),
-        _ => None,
-    })
-    .unwrap()
-}
-
-/// As CloudWatch Logs delivers them.
-pub(crate) fn log_batch(text: &str, events: &[Range<usize>]) -> LogBatch {
-    let mut batch = LogBatch {
-        log_group: "/aws/rds/cluster/orders/postgresql".to_owned(),
-        log_stream: "orders-1.0".to_owned(),
-        ..LogBatch::default()
-    };
-    for event in events {
-        let id = batch.ids.len();
-        write!(batch.ids, "{}-", event.start).unwrap();
-        batch.events.push(LogEvent {
-            timestamp: BEGIN * 1000,
-            start: batch.text.len(),
-            id: id..batch.ids.len(),
-        });
-        batch.text.push_str(&text[event.clone()]);
-        if !batch.text.ends_with('\n') {
-            batch.text.push('\n');
-        }
-    }
-    batch
 }
 
 /// For the oracle.
@@ -335,87 +300,18 @@ impl Reading {
     }
 
     fn render(&self) -> String {
-        let batch = |window: &Window| {
-            let entries = window.entries.iter();
-            let mut lines: Vec<_> = entries
-                .map(|(_, entry)| render(&entry.connection))
-                .collect();
-            let sum = |of: fn(&Summary) -> usize| window.clusters.values().map(of).sum();
-            let counts: [(usize, _); 2] = [
-                (sum(|one| one.unparsed), "not read"),
-                (sum(|one| one.translated), "translated"),
-            ];
-            let counts = counts.iter().filter(|(count, _)| *count > 0);
-            lines.extend(counts.map(|(count, what)| format!("{count} {what}")));
-            lines.join("\n")
-        };
-        let batches: Vec<_> = self.windows.iter().map(batch).collect();
+        let batches: Vec<_> = self.windows.iter().map(render_window).collect();
         batches.join("\n--\n")
     }
+
+    #[track_caller]
+    fn assert_same(&self, expected: &str) {
+        assert_same(&self.render(), expected, &self.log.text);
+    }
 }
 
-#[track_caller]
-fn assert_same(reading: &Reading, expected: &str) {
-    let lines = |text: &str| -> Vec<String> {
-        let lines = text.lines().map(|line| line.trim().to_owned());
-        lines.filter(|line| !line.is_empty()).collect()
-    };
-    let told = reading.render();
-    assert!(
-        lines(&told) == lines(expected),
-        "told:\n{told}\n\nexpected:\n{}\n\nlog:\n{}",
-        lines(expected).join("\n"),
-        reading.log.text
-    );
-}
-
-/// `authorized u@appdb 10.0.1.23:40001 [10101]`, what else is not as usual, and `unconfirmed`.
-fn render(connection: &Connection<'_>) -> String {
-    let facts = &connection.facts;
-    let outcome = match connection.outcome {
-        Outcome::Authorized => "authorized",
-        Outcome::Rejected => "rejected",
-        Outcome::Disconnected => "disconnected",
-        Outcome::Probed => "probed",
-        Outcome::Suspicious => "suspicious",
-    };
-    let name = |name: &Option<std::borrow::Cow<'_, str>>| {
-        let name = name.as_deref().unwrap_or("?");
-        name.escape_debug().to_string()
-    };
-    let mut text = format!("{outcome} {}@{}", name(&facts.user), name(&facts.database));
-    write!(text, " {}", facts.host.as_deref().unwrap_or("?")).unwrap();
-    if let Some(port) = facts.port {
-        write!(text, ":{port}").unwrap();
-    }
-    if let Some(pid) = facts.backend_pid {
-        write!(text, " [{pid}]").unwrap();
-    }
-    for (what, value) in [
-        ("app", facts.application_name.as_deref()),
-        ("identity", facts.identity.as_deref()),
-        ("reason", facts.reason.as_deref()),
-        ("detail", connection.detail.as_deref()),
-    ] {
-        if let Some(value) = value {
-            write!(text, " {what}={}", value.escape_debug()).unwrap();
-        }
-    }
-    if connection.outcome == Outcome::Authorized {
-        text += match facts.encryption {
-            Encryption::Plain => "",
-            Encryption::Unknown => " encryption=?",
-            Encryption::Tls(_) => " tls",
-            Encryption::TlsAsLogged(_) => " tls as logged",
-            Encryption::Gss => " gss",
-            Encryption::GssAsLogged => " gss as logged",
-        };
-    }
-    if connection.attempts > 1 {
-        write!(text, " attempts={}", connection.attempts).unwrap();
-    }
-    if !connection.confirmed() {
-        text.push_str(" unconfirmed");
-    }
-    text
+/// Log events of a log, whose ids are their places in it.
+pub(crate) fn batch_of(log: &Log, events: &[Range<usize>]) -> LogBatch {
+    let event = |event: &Range<usize>| (format!("{}-", event.start), &log.text[event.clone()]);
+    log_batch(events.iter().map(event), BEGIN * 1000)
 }

@@ -21,6 +21,8 @@ pub(crate) struct Client {
     pub(crate) told: Told,
     /// From `BackendKeyData`.
     pub(crate) backend_pid: u32,
+    /// The message that answers when a password is asked for.
+    pub(crate) answers_with: &'static [u8],
 }
 
 impl Client {
@@ -41,6 +43,7 @@ impl Client {
             stream,
             told,
             backend_pid: 0,
+            answers_with: b"p",
         }
     }
 
@@ -64,6 +67,18 @@ impl Client {
         self.answer();
     }
 
+    /// Waits until the server sends a message of this kind.
+    pub(crate) fn wait_for(&mut self, kind: u8) {
+        while self.message().is_some_and(|(sent, _)| sent != kind) {}
+    }
+
+    /// `Terminate`, and waits until the server has hung up: it has written all that it has to say.
+    pub(crate) fn leave(mut self) -> Told {
+        self.send_with_length(b"X", b"");
+        let _ = self.stream.read_to_end(&mut Vec::new());
+        self.told
+    }
+
     /// `Terminate`
     pub(crate) fn end(mut self) -> Told {
         self.send_with_length(b"X", b"");
@@ -77,7 +92,7 @@ impl Client {
         let _ = self.stream.read_to_end(&mut Vec::new());
     }
 
-    fn send_with_length(&mut self, kind: &[u8], body: &[u8]) {
+    pub(crate) fn send_with_length(&mut self, kind: &[u8], body: &[u8]) {
         let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
         // A server that has already turned us away may have closed the connection.
         let _ = self.stream.write_all(&[kind, &length, body].concat());
@@ -88,7 +103,7 @@ impl Client {
         while let Some((kind, body)) = self.message() {
             match (kind, body.get(..4)) {
                 // AuthenticationCleartextPassword
-                (b'R', Some([0, 0, 0, 3])) => self.send_with_length(b"p", b"wrong\0"),
+                (b'R', Some([0, 0, 0, 3])) => self.send_with_length(self.answers_with, b"wrong\0"),
                 // AuthenticationSASL: this client cannot, and goes away.
                 (b'R', Some([0, 0, 0, 10])) => return self.send(b""),
                 (b'K', Some(pid)) => self.backend_pid = u32::from_be_bytes(pid.try_into().unwrap()),

@@ -121,7 +121,21 @@ impl Server {
         (self.text(), self.folder.join("log/postgresql.csv"))
     }
 
-    fn text(&self) -> String {
+    /// Its log, as soon as it holds `text`: it is written a moment after the client has heard.
+    pub(crate) fn text_with(&self, text: &str) -> String {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        loop {
+            let log = self.text();
+            if log.contains(text) {
+                return log;
+            }
+            assert!(Instant::now() < deadline, "{text} is not in\n{log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What its log holds so far.
+    pub(crate) fn text(&self) -> String {
         let log = fs::read(self.folder.join("log/postgresql.log")).unwrap_or_default();
         String::from_utf8_lossy(&log).into_owned()
     }

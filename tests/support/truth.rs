@@ -268,3 +268,16 @@ pub(crate) fn log_events<'a>(text: &'a str, prefix: &LogLinePrefix) -> Vec<&'a s
     }
     events
 }
+
+/// What the filter pattern that the module's README gives looks for.
+pub(crate) fn filter_terms() -> Vec<String> {
+    let readme = std::fs::read_to_string("terraform/README.md").unwrap();
+    let lines = readme.lines();
+    let terms = lines.filter_map(|line| line.trim_start().strip_prefix('"')?.split_once('"'));
+    let terms: Vec<String> = terms.map(|(term, _)| term.to_owned()).collect();
+    assert!(
+        terms.iter().any(|term| term == "connection received"),
+        "{terms:?}"
+    );
+    terms
+}
