@@ -5,7 +5,19 @@ use memchr::memchr;
 use crate::postgres::name::LONGEST_NAME;
 
 /// `starts_with` for a few bytes, without the call of `memcmp`.
+#[inline]
 pub(super) fn begins(bytes: &[u8], literal: &[u8]) -> bool {
+    match (literal, bytes) {
+        ([], _) => true,
+        ([wanted], [byte, ..]) => byte == wanted,
+        ([wanted, literal @ ..], [byte, bytes @ ..]) => {
+            byte == wanted && begins_with_more(bytes, literal)
+        }
+        _ => false,
+    }
+}
+
+fn begins_with_more(bytes: &[u8], literal: &[u8]) -> bool {
     let start = bytes.get(..literal.len());
     start.is_some_and(|start| start.iter().zip(literal).all(|(byte, other)| byte == other))
 }
@@ -22,18 +34,16 @@ pub(super) fn port(bytes: &[u8]) -> Option<(Option<u16>, usize)> {
 
 /// The decimal number at the start of `bytes`, and how many digits it has.
 pub(super) fn number(bytes: &[u8]) -> Option<(u32, usize)> {
-    const MOST_DIGITS: usize = 10;
-    let mut number = 0_u64;
+    let mut number = 0_u32;
     let mut digits = 0;
-    for byte in bytes.iter().take(MOST_DIGITS + 1) {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
-        }
-        number = 10 * number + u64::from(digit);
+    while let Some(byte) = bytes.get(digits)
+        && let digit = byte.wrapping_sub(b'0')
+        && digit <= 9
+    {
+        number = number.checked_mul(10)?.checked_add(u32::from(digit))?;
         digits += 1;
     }
-    (digits > 0).then_some((u32::try_from(number).ok()?, digits))
+    (digits > 0).then_some((number, digits))
 }
 
 /// A padded name, without the spaces that `%10u` puts in front and `%-10u` behind.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use memchr::memchr2;
 
 use super::Readings;
-use super::ends::{Behind, Ends};
+use super::ends::{Behind, End, end};
 use super::field::{begins, longest_application_name, longest_server_text, number, port, unpadded};
 use super::items::{Field, Item};
 use crate::postgres::line::{LogLine, PrefixFields};
@@ -156,15 +156,18 @@ impl<'a, 'p> Search<'a, 'p> {
         }
     }
 
+    #[inline]
     fn bytes(&self, at: usize) -> &'a [u8] {
         self.text.as_bytes().get(at..).unwrap_or_default()
     }
 
+    #[inline]
     fn slice(&self, start: usize, end: usize) -> Option<&'a str> {
         self.text.get(start..end)
     }
 
     /// A field that has one reading; the byte behind it.
+    #[inline]
     fn fixed(&mut self, at: usize, field: Field, width: i32) -> Option<usize> {
         let start = self.left_padding(at, width);
         let bytes = self.bytes(start);
@@ -237,6 +240,7 @@ impl<'a, 'p> Search<'a, 'p> {
 
     /// `%r`: `host(port)`, `[local]`, `???(???)`, or nothing for a process without a client. Reads on
     /// behind each that is possible, but behind the one that is taken.
+    #[inline]
     fn each_remote(&mut self, at: usize, width: i32, next: usize) -> ControlFlow<bool, Behind> {
         let start = self.left_padding(at, width);
         let bytes = self.bytes(start);
@@ -304,14 +308,17 @@ impl<'a, 'p> Search<'a, 'p> {
             .min(LONGEST_HOST);
         let before = self.fields.remote;
         let keep = of_server || before.is_some();
-        for found in self.ends(start, start + longest, next) {
+        let last = self.last_end(start + longest);
+        let mut end = self.end(start, last, next);
+        while let Some(found) = end {
+            end = self.end(found.at + 1, last, next);
             if !keep {
                 let host = self.slice(start, found.at);
                 self.fields.remote = host;
                 self.fields.host = host.filter(|host| !host.is_empty() && *host != "???");
             }
-            let end = self.right_padding(at, found.at, width);
-            if !self.run(end, next) {
+            let behind = self.right_padding(at, found.at, width);
+            if !self.run(behind, next) {
                 return false;
             }
             self.fields.remote = before;
@@ -321,6 +328,7 @@ impl<'a, 'p> Search<'a, 'p> {
 
     /// `%u`, `%d`, `%a`, `%b`, `%i`: any text. Reads on behind every place where it can end but the
     /// last, which is left to the caller.
+    #[inline]
     fn each_name(
         &mut self,
         at: usize,
@@ -334,11 +342,10 @@ impl<'a, 'p> Search<'a, 'p> {
             _ => self.longest_name(at) - usize::from(std::mem::take(&mut self.is_cut)),
         };
         let padding = usize::try_from(width.unsigned_abs()).unwrap_or(0);
-        let last = at + longest + padding;
-        let mut ends = self.ends(at, last, next);
-        let mut end = ends.next();
+        let last = self.last_end(at + longest + padding);
+        let mut end = self.end(at, last, next);
         while let Some(this) = end {
-            end = ends.next();
+            end = self.end(this.at + 1, last, next);
             if !self.name(at, this.at, field, width) {
                 continue;
             }
@@ -382,10 +389,15 @@ impl<'a, 'p> Search<'a, 'p> {
         name::is_name(name)
     }
 
-    /// The places between `from` and `last` where the field before the item `next` can end.
-    fn ends(&mut self, from: usize, last: usize, next: usize) -> Ends<'a, 'p> {
+    /// Takes note that a name can end at the byte `last`, and no later.
+    fn last_end(&mut self, last: usize) -> usize {
         self.readings.names_end = self.readings.names_end.max(self.start + last);
-        Ends::new(self.text.as_bytes(), from, last, self.items, next)
+        last
+    }
+
+    /// The first place between `from` and `last` where the field before the item `next` can end.
+    fn end(&self, from: usize, last: usize, next: usize) -> Option<End> {
+        end(self.text.as_bytes(), from, last, self.items, next)
     }
 }
 
