@@ -81,16 +81,30 @@ impl LogBatch {
         Some(instance).filter(|instance| !instance.is_empty())
     }
 
-    /// Ends the log event whose message was appended to the text from `start` on.
+    /// Ends the log event whose message was appended to the text from `start` on. One that comes twice
+    /// in a row is one.
     fn finish(&mut self, timestamp: i64, start: usize, id: Range<usize>) {
         if self.text.len() == start || !self.text.ends_with('\n') {
             self.text.push('\n');
+        }
+        if self.is_last_again(start, &id) {
+            self.text.truncate(start);
+            self.ids.truncate(id.start);
+            return;
         }
         self.events.push(LogEvent {
             timestamp,
             start,
             id,
         });
+    }
+
+    /// Has the log event before the same id and message as the one that begins at `start`?
+    fn is_last_again(&self, start: usize, id: &Range<usize>) -> bool {
+        let id = self.ids.get(id.clone()).unwrap_or_default();
+        let last = self.events.last().filter(|last| self.id(last) == id);
+        !id.is_empty()
+            && last.is_some_and(|last| self.text.get(last.start..start) == self.text.get(start..))
     }
 }
 

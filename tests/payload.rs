@@ -77,6 +77,22 @@ fn messages_become_one_text() {
 }
 
 #[test]
+fn a_log_event_that_comes_twice_in_a_row_is_one() {
+    let json = json(&["a", "b"]);
+    let (start, event) = json.split_once(r#""logEvents":["#).unwrap();
+    let first = &event[..=event.find('}').unwrap()];
+    let twice = format!(r#"{start}"logEvents":[{first},{event}"#);
+    let batch = decode_json(&twice).unwrap().unwrap();
+    assert_eq!((batch.text.as_str(), batch.events.len()), ("a\nb\n", 2));
+    // The same words under another id, and other words under the same, are events of their own.
+    let other_id = first.replacen("\"id\":\"", "\"id\":\"other", 1);
+    let other_text = first.replace(r#""a""#, r#""c""#);
+    let json = format!(r#"{start}"logEvents":[{other_id},{first},{other_text},{event}"#);
+    let batch = decode_json(&json).unwrap().unwrap();
+    assert_eq!(batch.text, "a\na\nc\na\nb\n");
+}
+
+#[test]
 fn every_character_is_kept() {
     assert_text(&[r#"\"\\\/\u0000\t\u001f\r"#], "\"\\/\0\t\u{1f}\r\n");
     assert_text(&["日本語 \\ud83d\\ude00"], "日本語 😀\n");

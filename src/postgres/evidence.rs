@@ -82,8 +82,9 @@ pub(super) struct Seen {
     authorized: Option<u64>,
     /// May its process id and port be another client's by now?
     may_be_new: bool,
-    /// May the client have been let in, in a reading that is not certain?
-    may_be_in: bool,
+    /// May the client have been let in, in a reading that is not certain? Under which names that has
+    /// been told.
+    may_be_in: Option<u64>,
 }
 
 /// The evidence of one text, and what is left of the earlier texts of its log.
@@ -111,8 +112,17 @@ pub(super) struct Left {
     pub(super) is_last_certain: bool,
     /// The client that the last record refused.
     pub(super) refused: Option<u64>,
-    /// Has a session written the last record?
-    pub(super) is_behind_forgery: bool,
+    /// The last record, where a session has written it.
+    pub(super) forgery: Option<Forgery>,
+}
+
+/// A record that a session has written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Forgery {
+    /// Where the next one begins.
+    pub(super) end: usize,
+    /// Its time stamp, which is PostgreSQL's.
+    pub(super) time: Option<OffsetDateTime>,
 }
 
 impl Announced {
@@ -208,7 +218,7 @@ impl Evidence<'_> {
     pub(super) fn is_starting_here(&self, seen: &Seen) -> bool {
         [seen.received, seen.authenticated].contains(&Some(self.text))
             && seen.authorized != Some(self.text)
-            && !seen.may_be_in
+            && seen.may_be_in.is_none()
     }
 
     /// Was the client let in in this text?
@@ -290,8 +300,23 @@ impl Evidence<'_> {
     }
 
     /// Perhaps the client was let in: its session may write lines of its own.
-    pub(super) fn perhaps_authorized(&mut self, backend: Option<Backend>) {
-        self.note(backend, |seen| seen.may_be_in = true);
+    pub(super) fn perhaps_authorized(&mut self, backend: Option<Backend>, facts: &Facts<'_>) {
+        let names = self.names(facts);
+        self.note(backend, |seen| seen.may_be_in = Some(names));
+    }
+
+    /// Has it been told that perhaps the client was let in, under these names?
+    pub(super) fn is_perhaps_authorized(
+        &self,
+        backend: Option<Backend>,
+        facts: &Facts<'_>,
+    ) -> bool {
+        let names = self.seen(backend).may_be_in;
+        names.is_some_and(|names| names == self.names(facts))
+    }
+
+    fn names(&self, facts: &Facts<'_>) -> u64 {
+        self.announced.keys.hash_one((&facts.user, &facts.database))
     }
 
     fn note(&mut self, backend: Option<Backend>, change: impl FnOnce(&mut Seen)) {

@@ -16,7 +16,7 @@ use memchr::{memchr, memchr_iter};
 use time::OffsetDateTime;
 
 use super::event::{ConnectionEvent, Kind, Standing};
-use super::evidence::{Evidence, Left, Seen};
+use super::evidence::{Evidence, Forgery, Left, Seen};
 use super::line::{LogLine, PrefixFields};
 use super::message::{self};
 use super::name;
@@ -175,8 +175,8 @@ struct Reader<'a, 'r, 'm> {
     is_last_refused: bool,
     /// Is all that can be wrong with the record that it may be the rest of another?
     is_cut_only: bool,
-    /// Where the line begins that stands behind one that a session has written.
-    behind_forgery: Option<usize>,
+    /// The line before, where a session has written it.
+    forgery: Option<Forgery>,
     /// The last time stamp that was read: most lines share theirs with the line before.
     last_time: (&'a str, Option<OffsetDateTime>),
 }
@@ -226,7 +226,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             is_last_certain: false,
             is_last_refused: false,
             is_cut_only: false,
-            behind_forgery: None,
+            forgery: None,
             last_time: ("", None),
         };
         match begins {

@@ -5,7 +5,7 @@
 //! tells who wrote it is given back to the next part, with what it changed.
 
 use super::super::event::Kind;
-use super::super::evidence::Left;
+use super::super::evidence::{Forgery, Left};
 use super::super::line::LogLine;
 use super::super::prefix::{Name, Readings};
 use super::{Behind, LineCounts, Reader};
@@ -24,7 +24,7 @@ pub(super) struct Mark<'a> {
     last: Option<LogLine<'a>>,
     is_last_certain: bool,
     is_last_refused: bool,
-    behind_forgery: Option<usize>,
+    forgery: Option<Forgery>,
     /// How much was told.
     events: usize,
     counts: LineCounts,
@@ -70,7 +70,7 @@ impl<'a> Reader<'a, '_, '_> {
             last: self.last,
             is_last_certain: self.is_last_certain,
             is_last_refused: self.is_last_refused,
-            behind_forgery: self.behind_forgery,
+            forgery: self.forgery,
             events: self.reading.events.len(),
             counts: self.reading.counts,
         }
@@ -134,7 +134,7 @@ impl<'a> Reader<'a, '_, '_> {
             last: mark.last.map(report).or(self.left.last),
             is_last_certain: mark.is_last_certain,
             refused,
-            is_behind_forgery: mark.behind_forgery == Some(mark.at),
+            forgery: mark.forgery.filter(|forgery| forgery.end == mark.at),
         }
     }
 
@@ -145,7 +145,7 @@ impl<'a> Reader<'a, '_, '_> {
         self.rest_until = left.rest_until;
         self.is_last_certain = left.is_last_certain;
         self.is_last_refused = left.refused.is_some();
-        self.behind_forgery = left.is_behind_forgery.then_some(0);
+        self.forgery = left.forgery.map(|forgery| Forgery { end: 0, ..forgery });
         self.left = left;
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use time::OffsetDateTime;
 
 use super::super::event::{Backend, ConnectionEvent, Encryption, Facts, Kind, Standing};
-use super::super::evidence::Seen;
+use super::super::evidence::{Forgery, Seen};
 use super::super::line::{LogLine, PrefixFields};
 use super::super::message::{self, Named, Report, Said, without_tabs};
 use super::super::time_stamp;
@@ -26,7 +26,9 @@ impl<'a> Reader<'a, '_, '_> {
                 if standing == Standing::Certain && line.severity == Severity::Log =>
             {
                 self.suspect(&line.prefix, self.at, standing);
-                self.behind_forgery = Some(judgement.end + 1);
+                let time = self.time(&line.prefix);
+                let end = judgement.end + 1;
+                self.forgery = Some(Forgery { end, time });
             }
             Said::Contradiction => self.reading.counts.unparsed += 1,
             Said::FromSql | Said::Location | Said::Nothing => {}
@@ -37,7 +39,7 @@ impl<'a> Reader<'a, '_, '_> {
         &mut self,
         report: &mut Report<'a>,
         line: &LogLine<'a>,
-        standing: Standing,
+        mut standing: Standing,
     ) {
         let prefix = &line.prefix;
         let backend = self.backend(prefix);
@@ -45,8 +47,12 @@ impl<'a> Reader<'a, '_, '_> {
         let principal = report.principal;
         let before = self.evidence.seen(backend);
         let mut event = self.event(report, prefix, backend, standing);
-        if self.is_behind_forgery(kind, backend) {
-            return self.suspect(prefix, event.offset, standing);
+        if let Some(forgery) = self.unannounced_behind_forgery(kind, backend) {
+            if is_far(forgery.time, event.facts.time) {
+                return self.suspect(prefix, event.offset, standing);
+            }
+            standing = Standing::Claimed;
+            event.standing = standing;
         }
         match kind {
             Kind::Received => {
@@ -77,7 +83,7 @@ impl<'a> Reader<'a, '_, '_> {
                 if standing > Standing::Claimed {
                     self.evidence.authorized(backend);
                 } else {
-                    self.evidence.perhaps_authorized(backend);
+                    self.evidence.perhaps_authorized(backend, &event.facts);
                 }
                 if is_second {
                     self.suspect(prefix, event.offset, standing);
@@ -86,7 +92,7 @@ impl<'a> Reader<'a, '_, '_> {
                 }
             }
             Kind::Ready => {
-                if let Some(is_proven) = self.is_news(backend) {
+                if let Some(is_proven) = self.is_news(backend, &event.facts) {
                     if !is_proven {
                         event.standing = Standing::Claimed;
                     }
@@ -142,24 +148,33 @@ impl<'a> Reader<'a, '_, '_> {
         backend.filter(|_| is_certain || self.behind != Behind::Unknown)
     }
 
-    /// Does the line stand right behind one that a session has written, and name a client that this
-    /// log has not announced? A superuser can write whole lines of any kind.
-    pub(super) fn is_behind_forgery(&mut self, kind: Kind, backend: Option<Backend>) -> bool {
-        self.behind_forgery.take() == Some(self.at)
+    /// The line before, where a session has written it and this one names a client that the log has
+    /// not announced. A superuser can write whole lines of any kind; but another process may have read
+    /// what announced the client.
+    fn unannounced_behind_forgery(
+        &mut self,
+        kind: Kind,
+        backend: Option<Backend>,
+    ) -> Option<Forgery> {
+        let forgery = self.forgery.take()?;
+        let is_unannounced = forgery.end == self.at
             && kind != Kind::Received
             && backend.is_some()
             && self.evidence.shows_announcements()
-            && !self.evidence.is_announced(backend)
+            && !self.evidence.is_announced(backend);
+        is_unannounced.then_some(forgery)
     }
 
     /// Is `connection ready` the first that is heard of a session? `None`: it is not.
     /// `Some(true)`: earlier lines of this text show that there was no `connection authorized`.
-    pub(super) fn is_news(&self, backend: Option<Backend>) -> Option<bool> {
+    fn is_news(&self, backend: Option<Backend>, facts: &Facts<'_>) -> Option<bool> {
         let evidence = &self.evidence;
         if evidence.is_received_here(backend) {
             return (!evidence.is_authorized_here(backend)).then_some(true);
         }
-        let was_told = evidence.is_authorized(backend) || evidence.shows_authorizations();
+        let was_told = evidence.is_authorized(backend)
+            || evidence.is_perhaps_authorized(backend, facts)
+            || evidence.shows_authorizations();
         (!was_told).then_some(false)
     }
 
@@ -334,7 +349,8 @@ impl<'a> Reader<'a, '_, '_> {
 
     pub(super) fn push(&mut self, event: ConnectionEvent<'a>) {
         if event.kind == Kind::Authorized && event.standing <= Standing::Claimed {
-            self.evidence.perhaps_authorized(event.backend);
+            self.evidence
+                .perhaps_authorized(event.backend, &event.facts);
         }
         self.reading.events.push(event);
     }
@@ -347,6 +363,13 @@ impl<'a> Reader<'a, '_, '_> {
         }
         self.last_time.1
     }
+}
+
+/// Is the one time stamp further from the other than those of two lines that PostgreSQL wrote one
+/// after the other?
+fn is_far(one: Option<OffsetDateTime>, other: Option<OffsetDateTime>) -> bool {
+    matches!((one, other), (Some(one), Some(other))
+        if (one - other).abs() > time::Duration::minutes(1))
 }
 
 fn without_tabs_in(text: &mut Option<Cow<'_, str>>) {

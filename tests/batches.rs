@@ -1,0 +1,91 @@
+//! What is told of a log that comes in several batches, or in one of which a part is elsewhere.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use aurora_connection_audit::postgres::event::{Kind, Standing};
+use aurora_connection_audit::postgres::{Announced, DEFAULT_LOG_LINE_PREFIX, LogLinePrefix, read};
+
+/// Reads `batches` with one memory, and holds kind, user and standing of what is told against
+/// `expected`.
+#[track_caller]
+fn check(batches: &[&str], expected: &[(Kind, Option<&str>, Standing)]) {
+    let prefix = LogLinePrefix::compile(DEFAULT_LOG_LINE_PREFIX).unwrap();
+    let mut announced = Announced::default();
+    let mut told = Vec::new();
+    for batch in batches {
+        let reading = read(*batch, &prefix, &mut announced.text_of("log"));
+        told.extend(reading.events);
+    }
+    let told: Vec<_> = told
+        .iter()
+        .map(|event| (event.kind, event.facts.user.as_deref(), event.standing))
+        .collect();
+    assert_eq!(told, expected);
+}
+
+/// A session's own words, which contradict its prefix.
+const FORGED: &str = "2026-11-23 09:38:25 UTC:10.0.1.23(40817):eve@appdb:[5588]:LOG:  connection received: host=6.6.6.6 port=666\n";
+/// Shows that the log announces its clients.
+const ANNOUNCED: &str = "2026-11-23 09:38:20 UTC:10.0.1.9(40001):[unknown]@[unknown]:[5001]:LOG:  connection received: host=10.0.1.9 port=40001\n";
+const BEHIND: &str =
+    "2026-11-23 09:38:25 UTC:10.0.1.9(40001):[unknown]@[unknown]:[5001]:LOG:  checkpoint\n";
+
+/// Whose `connection received` another process has read.
+fn login(time: &str) -> String {
+    format!(
+        "{time}:10.0.1.50(50001):alice@appdb:[6001]:LOG:  connection authorized: user=alice database=appdb\n"
+    )
+}
+
+#[test]
+fn a_client_behind_a_forged_line_is_not_accused() {
+    let login = login("2026-11-23 09:38:25 UTC");
+    let batch = [ANNOUNCED, FORGED, &login, BEHIND].concat();
+    check(
+        &[&batch],
+        &[
+            (Kind::Received, None, Standing::Certain),
+            (Kind::Suspicious, Some("eve"), Standing::Certain),
+            (Kind::Authorized, Some("alice"), Standing::Claimed),
+        ],
+    );
+}
+
+/// What a program of `COPY … TO PROGRAM` can write.
+#[test]
+fn a_whole_line_behind_a_forged_one_at_another_time_is_a_forgery() {
+    let login = login("2026-01-01 00:00:00 UTC");
+    let batch = [ANNOUNCED, FORGED, &login, BEHIND].concat();
+    check(
+        &[&batch],
+        &[
+            (Kind::Received, None, Standing::Certain),
+            (Kind::Suspicious, Some("eve"), Standing::Certain),
+            (Kind::Suspicious, Some("alice"), Standing::Certain),
+        ],
+    );
+}
+
+const AUTHORIZED: &str = "2026-11-23 09:38:10 UTC:10.0.0.1(5000):a@b:[7]:LOG:  connection authorized: user=a database=b\n";
+const READY: &str = "2026-11-23 09:38:10 UTC:10.0.0.1(5000):a@b:[7]:LOG:  connection ready: setup total=22.348 ms, fork=0.511 ms, authentication=2.111 ms\n";
+
+/// The last line of a batch can go on in one of its names: what it says is only claimed.
+#[test]
+fn a_session_is_not_told_again_when_it_is_ready() {
+    check(
+        &[AUTHORIZED, READY],
+        &[(Kind::Authorized, Some("a"), Standing::Claimed)],
+    );
+}
+
+#[test]
+fn a_session_of_other_names_than_were_claimed_is_told() {
+    let claimed = AUTHORIZED.replace(":a@", ":c@").replace("user=a", "user=c");
+    check(
+        &[&claimed, READY],
+        &[
+            (Kind::Authorized, Some("c"), Standing::Claimed),
+            (Kind::Ready, Some("a"), Standing::Claimed),
+        ],
+    );
+}
