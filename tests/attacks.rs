@@ -9,14 +9,15 @@
 //! |---|---|---|
 //! | A, D, F, K, L, M | names that are log lines, without a password | `strangers` |
 //! | B, C, E, G, V, W | what sessions can write, and how they end | `sessions` |
-//! | H, I, N, U | many clients, several processes, many logs | `crowds` |
-//! | J, T | time and memory of hostile payloads | `tests/linear.rs`, `scripts/hostile-payloads.py` |
+//! | H, I, N | many clients, several processes | `crowds` |
+//! | J, T | time and memory of hostile payloads | `tests/linear.rs`, `scripts/hostile-payloads.py`, `tests/payload.rs` |
 //! | O | the webhook in the log | `tests/init.rs` |
 //! | P | odd answers of Slack and Secrets Manager | `tests/delivery.rs`, `tests/init.rs` |
 //! | Q | what was told of one log group hides nothing of another | `crowds` |
 //! | R | rules, and addresses in several forms | `src/routing/tests.rs` |
 //! | S | names of any characters, to Slack | `src/slack/message/tests/limits.rs`, `tests/slack_payloads/` |
-//! | X | memory that grows with each connection of one port | `crowds` |
+//! | U | more logs than a process remembers | `tests/window.rs` |
+//! | X | memory that grows with each connection of one port | `tests/linear.rs` |
 
 #![allow(
     clippy::indexing_slicing,

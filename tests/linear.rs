@@ -15,6 +15,7 @@
 
 use std::hint::black_box;
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::SystemTime;
 
 use aurora_connection_audit::cli::event;
@@ -227,6 +228,10 @@ fn payload(text: &str) -> String {
 }
 
 fn told(payload: &str, settings: &Settings) -> usize {
+    read_in(payload, settings, &mut Memory::default())
+}
+
+fn read_in(payload: &str, settings: &Settings, memory: &mut Memory) -> usize {
     let Ok(Invocation::Direct(data)) = source::read(payload) else {
         panic!("no payload of CloudWatch Logs");
     };
@@ -234,9 +239,8 @@ fn told(payload: &str, settings: &Settings) -> usize {
         id: String::new(),
         data: Ok(data),
     };
-    let mut memory = Memory::default();
-    let mut window = read(Window::default(), &[record], settings, &mut memory);
-    compose(&mut window, settings, &memory).len()
+    let mut window = read(Window::default(), &[record], settings, memory);
+    compose(&mut window, settings, memory).len()
 }
 
 fn settings(prefix: &str) -> Settings {
@@ -257,8 +261,12 @@ fn assert_linear(name: &str, what: &str, cost: [usize; 3], slack: usize) {
     );
 }
 
+/// The tests that count memory, one after the other.
+static COUNTING: Mutex<()> = Mutex::new(());
+
 #[test]
 fn memory_grows_with_the_text() {
+    let _guard = COUNTING.lock().unwrap();
     for (name, prefix, text) in TEXTS {
         let settings = settings(prefix);
         let cost = SIZES.map(|size| {
@@ -270,6 +278,33 @@ fn memory_grows_with_the_text() {
         });
         assert_linear(name, "bytes in memory", cost, 8 * SIZES[2]);
         println!("{name}: {cost:?}");
+    }
+}
+
+/// Each connection is another process, from a port of its own or all from one. What a process knows of 32 768
+/// backends is all that it ever knows.
+#[test]
+fn a_warm_process_does_not_grow_with_its_connections() {
+    let _guard = COUNTING.lock().unwrap();
+    let settings = settings(DEFAULT);
+    let ports: [fn(usize) -> usize; 2] = [|pid| 1024 + pid % 60_000, |_| 5000];
+    for port in ports {
+        let mut memory = Memory::default();
+        let mut used = |batches: std::ops::Range<usize>| {
+            for batch in batches {
+                let text = lines(1 << 20, |at| {
+                    let pid = batch * 65_000 + at;
+                    let port = port(pid);
+                    format!(
+                        "2026-11-23 09:38:10 UTC:10.0.0.1({port}):[unknown]@[unknown]:[{pid}]:LOG:  connection received: host=10.0.0.1 port={port}"
+                    )
+                });
+                read_in(&payload(&text), &settings, &mut memory);
+            }
+            ALLOCATOR.current_usage()
+        };
+        let (full, later) = (used(0..5), used(5..10));
+        assert!(later <= full + (64 << 10), "{full} bytes, then {later}");
     }
 }
 

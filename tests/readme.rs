@@ -142,3 +142,73 @@ fn the_link_makes_a_slack_app_with_incoming_webhooks() {
     let webhooks = &manifest["settings"]["incoming_webhooks"];
     assert_eq!(webhooks["incoming_webhooks_enabled"], true);
 }
+
+const THREAT_MODEL: &str = include_str!("../docs/threat-model.md");
+
+/// What stands between backticks in a line.
+fn quoted(line: &str) -> impl Iterator<Item = &str> {
+    line.split('`').skip(1).step_by(2)
+}
+
+fn is_path(word: &str) -> bool {
+    let folders = ["tests/", "src/", "scripts/", "terraform/", "fuzz/"];
+    folders.iter().any(|folder| word.starts_with(folder)) && !word.contains(' ')
+}
+
+/// Does the word look like the name of a test?
+fn is_test(word: &str) -> bool {
+    let is_of_name = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+    word.chars()
+        .all(|letter| letter == '_' || is_of_name(letter))
+        && word.matches('_').count() > 1
+}
+
+/// Is the test in the file, or in one of its modules?
+fn is_in(path: &str, test: &str) -> bool {
+    let modules = path.trim_end_matches(".rs");
+    let folder = std::fs::read_dir(modules).into_iter().flatten().flatten();
+    let files = folder.map(|entry| entry.path()).chain([path.into()]);
+    let texts = files.filter_map(|file| std::fs::read_to_string(file).ok());
+    let openings = ["fn ", "def ", "run \""].map(|opening| format!("{opening}{test}"));
+    texts
+        .into_iter()
+        .any(|text| openings.iter().any(|opening| text.contains(opening)))
+}
+
+#[test]
+fn the_tests_that_the_threat_model_names_are_there() {
+    let mut named = 0;
+    for paragraph in THREAT_MODEL.split("\n\n") {
+        let is_of_limits = paragraph.starts_with("| Case |");
+        for row in paragraph.split("\n|").flat_map(|row| row.split("\n- ")) {
+            let mut path = is_of_limits.then_some("tests/attacks/limits.rs");
+            for word in quoted(row) {
+                if is_path(word) {
+                    assert!(std::path::Path::new(word).exists(), "{word}");
+                    path = Some(word);
+                } else if let Some(path) = path.filter(|_| is_test(word)) {
+                    assert!(is_in(path, word), "{word} is not in {path}");
+                    named += 1;
+                }
+            }
+        }
+    }
+    assert!(named > 60, "{named}");
+}
+
+#[test]
+fn no_claim_of_the_threat_model_is_without_a_test() {
+    let tables = THREAT_MODEL.split("\n\n").filter(|paragraph| {
+        let head = paragraph.lines().next().unwrap_or_default();
+        head.ends_with("| Shown by |") || head.ends_with("| Test |")
+    });
+    let rows: Vec<_> = tables.flat_map(|table| table.lines().skip(2)).collect();
+    assert!(rows.len() > 30, "{}", rows.len());
+    for row in rows {
+        let last = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        assert!(
+            quoted(last).any(|word| is_path(word) || is_test(word)),
+            "{row}"
+        );
+    }
+}

@@ -220,3 +220,16 @@ fn no_login_is_unconfirmed_for_lack_of_memory() {
         assert!(!message.contains("nconfirmed"), "{message}");
     }
 }
+
+/// 64 MiB of text are read at once; the rest of the records goes back.
+#[test]
+fn a_window_of_too_much_text_is_read_in_several_goes() {
+    let function = Function::start(|_| {});
+    let long = |letter: &str| data(&letter.repeat(25 << 20));
+    let (alice, bob) = (data(&login("alice", 1)), data(&login("bob", 2)));
+    let records = [long("x"), alice, long("y"), long("z"), bob];
+    let outcome = function.invoke(&stream(&records));
+    assert_eq!(outcome.body, failures(&["4"]));
+    let text = function.taken()[0].payload.to_string();
+    assert!(text.contains("alice") && !text.contains("bob"), "{text}");
+}

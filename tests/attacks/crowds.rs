@@ -12,7 +12,7 @@ use super::deployment::{Deployment, Order};
 use super::replay::{WHOLE, batch_of};
 use super::scene::{Client, RDS, Scene};
 use super::server::{Encryption, hba};
-use super::telling::settings;
+use super::telling::{log_batch, settings};
 
 /// How the clients of an application connect.
 struct Habits {
@@ -222,4 +222,26 @@ fn what_was_told_of_one_log_group_hides_nothing_of_another() {
     );
     assert_eq!([posts(orders), posts(payroll)], [1, 1]);
     assert_eq!([posts(orders), posts(payroll)], [0, 0], "it comes again");
+}
+
+/// T: so many connections of an outcome are kept, and then those of clients that have none.
+#[test]
+fn connections_without_room_are_counted() {
+    const MOST: usize = 20_000;
+    let line = |host: &str, pid: usize| {
+        format!(
+            "2026-11-23 09:38:10 UTC:{host}(5000):a@b:[{pid}]:FATAL:  password authentication failed for user \"a\"\n"
+        )
+    };
+    let mut text: String = (1..=MOST + 10).map(|pid| line("10.0.0.1", pid)).collect();
+    text += &line("10.0.0.2", 1);
+    let settings = settings(RDS, false);
+    let (mut window, mut memory) = (Window::default(), Memory::default());
+    let batch = log_batch([(String::new(), &*text)], 0);
+    window.add(0, &batch, &settings, &mut memory);
+    assert_eq!(window.entries.len(), MOST + 1);
+    let left_out: Vec<_> = window.left_out.values().collect();
+    assert_eq!(left_out, [&10]);
+    let rejected: Vec<_> = window.clusters.values().map(|one| one.rejected).collect();
+    assert_eq!(rejected, [MOST + 11]);
 }

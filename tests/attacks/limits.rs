@@ -34,6 +34,17 @@ fn tls_behind_an_application_name_is_as_logged() {
             disconnected u@appdb 10.0.1.23:40001 [10101] unconfirmed
         ",
     );
+    // Over a socket there is no TLS.
+    let mut scene = Scene::new(RDS);
+    let client = scene.client("u", "appdb");
+    scene.of(client).host = "[local]";
+    scene.named(client, "x SSL enabled (protocol=TLSv1.3, cipher=a, bits=1)");
+    scene.logs_in(client);
+    scene.leaves(client);
+    scene.assert_told("
+            authorized u@appdb [local] [10101] app=x SSL enabled (protocol=TLSv1.3, cipher=a, bits=1)
+            disconnected u@appdb [local] [10101] app=x SSL enabled (protocol=TLSv1.3, cipher=a, bits=1) unconfirmed
+        ");
 }
 
 /// A prefix without names, and names that hold the words between them.
@@ -60,6 +71,14 @@ fn a_record_with_nothing_behind_it_is_unconfirmed() {
     scene.logs_in(client);
     scene.leaves(client);
     scene.assert_told_cut(
+        &[1],
+        "
+            --
+            authorized u@d 10.0.1.23:40001 [10101]
+            disconnected u@d 10.0.1.23:40001 [10101] unconfirmed
+        ",
+    );
+    scene.assert_told_by_others(
         &[1],
         "
             --

@@ -65,6 +65,26 @@ fn what_a_session_raises_is_no_login() {
             --
         ",
     );
+    // A process that has seen no login of this log, and no CONTEXT, cannot know better.
+    scene.assert_told_in(
+        &APART,
+        "
+            --
+            authorized u@appdb 10.0.1.23:40001 [10101] unconfirmed
+            --
+            authorized u@appdb 10.0.1.23:40001 [10101] encryption=? unconfirmed
+            --
+            --
+            --
+            authorized u@appdb 10.0.1.23:40001 [10101] encryption=? unconfirmed
+            --
+            --
+            --
+            authorized u@appdb 10.0.1.23:40001 [10101] encryption=? unconfirmed
+            --
+            --
+        ",
+    );
     scene.assert_promise();
 }
 
