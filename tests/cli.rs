@@ -10,6 +10,7 @@ use std::io::Write;
 use std::path::Path;
 
 use aurora_connection_audit::cloudwatch::decode;
+use aurora_connection_audit::postgres::DEFAULT_LOG_LINE_PREFIX;
 use aurora_connection_audit::source::{self, Invocation};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -281,6 +282,50 @@ fn json_of_something_else() {
             ),
         );
     }
+}
+
+#[test]
+fn a_plain_log_that_begins_with_json() {
+    let log = log(50);
+    let prefix = ["--log-line-prefix", DEFAULT_LOG_LINE_PREFIX];
+    let expected = output(&[&["parse"], &prefix[..]].concat(), &log);
+    for line in [
+        r#"{"LogFileData":""}"#,
+        r#"{"LogFileData":"x", "Marker": "1"}"#,
+        r#"{"LogFileData":""#,
+        r#"{"events": []}"#,
+        r#"{"events": [{"message": "x"#,
+        "{}",
+        "{",
+    ] {
+        let log = format!("{line}\n{log}");
+        let events = output(&[&["parse"], &prefix[..]].concat(), &log);
+        let numbered = |events: &str, first: u64| -> Vec<Value> {
+            let events = events.lines().map(|event| {
+                let mut event: Value = serde_json::from_str(event).unwrap();
+                event["line"] = (event["line"].as_u64().unwrap() - first).into();
+                event
+            });
+            events.collect()
+        };
+        assert_eq!(numbered(&events, 1), numbered(&expected, 0), "{line}");
+    }
+}
+
+#[test]
+fn what_stands_behind_a_long_portion() {
+    let log = log(100);
+    let portion = json!({"LogFileData": log, "AdditionalDataPending": true}).to_string();
+    // Another portion, which is a log that goes on.
+    let portions = format!("{portion}\n{portion}");
+    assert_eq!(
+        output(&["parse"], &portions),
+        output(&["parse"], &log.repeat(2))
+    );
+    let call = call(&["parse"], &format!("{portion}\n{log}"));
+    let stderr = String::from_utf8(call.stderr).unwrap();
+    assert_eq!(call.status.code(), Some(2));
+    assert!(stderr.contains("not the JSON of `aws logs"), "{stderr}");
 }
 
 #[test]

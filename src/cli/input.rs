@@ -130,7 +130,7 @@ fn read_text(
     take: &mut Take<'_>,
 ) -> Result<(), Broken> {
     let log = BufReader::with_capacity(64 << 10, log);
-    if head.trim_ascii_start().starts_with(b"{") {
+    if json::is_json(head) {
         json::read(head, log, take)
     } else if let Some(layout) = tail::layout(head) {
         tail::read(layout, log, take)

@@ -10,16 +10,29 @@ use std::io::{self, BufRead, Read};
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 
 use super::{Broken, Failure, Take};
 
+/// Is it JSON, as far as it goes? A log can begin with a line that is, be it one that a client wrote: then
+/// what stands behind it is none, and the log is a plain one.
+pub(super) fn is_json(head: &[u8]) -> bool {
+    let mut objects = serde_json::Deserializer::from_slice(head).into_iter::<Map<String, Value>>();
+    head.trim_ascii_start().starts_with(b"{")
+        && objects.all(|object| object.map_or_else(|error| error.is_eof(), |_| true))
+}
+
 pub(super) fn read(head: &[u8], mut log: impl BufRead, take: &mut Take<'_>) -> Result<(), Broken> {
-    if let Some(start) = log_file_data(head) {
-        skip(&mut log, start)?;
-        read_log_file_data(&mut log, take)?;
-        // A marker, and whether there is more.
-        return Ok(io::copy(&mut log, &mut io::sink()).map(drop)?);
-    }
+    let Some(start) = log_file_data(head) else {
+        return read_objects(log, take);
+    };
+    skip(&mut log, start)?;
+    read_log_file_data(&mut log, take)?;
+    // A marker, whether there is more, and other portions.
+    read_objects(br#"{"LogFileData":"""#.chain(log), take)
+}
+
+fn read_objects(log: impl Read, take: &mut Take<'_>) -> Result<(), Broken> {
     let mut object = Object {
         taker: Taker {
             take,
