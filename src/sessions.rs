@@ -172,6 +172,8 @@ impl<'a> Sessions<'a> {
             Kind::Received => {
                 progress = Progress {
                     received: Some(event.offset),
+                    // The client's address: not every prefix has it on the lines that follow.
+                    facts: Some((event.standing, Box::new(event.facts))),
                     ..Progress::default()
                 };
             }

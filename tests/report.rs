@@ -342,6 +342,33 @@ fn each_file_is_a_log_of_its_own() {
     assert_eq!(report["rows"].as_array().unwrap().len(), 3);
 }
 
+/// Only `connection received` and `disconnection` tell the client's address then.
+#[test]
+fn a_prefix_without_the_client() {
+    const PREFIX: &str = "%t:%u@%d:[%p]:";
+    let alice = client(1, "alice", "10.0.1.23");
+    let log = alice.logs_in() + &alice.leaves() + &client(2, "bob", "10.0.1.99").is_refused();
+    let log = log.replace("10.0.1.23(61001):", "");
+    let log = log.replace("10.0.1.99(61002):", "");
+    let report = json_of(&["--log-line-prefix", PREFIX], &log);
+    let rows = report["rows"].as_array().unwrap().iter().map(|row| {
+        json!([
+            row["user"],
+            row["host"],
+            row["logins"],
+            row["refusals"],
+            row["disconnections"]
+        ])
+    });
+    assert_eq!(
+        rows.collect::<Vec<_>>(),
+        [
+            json!(["bob", "10.0.1.99", 0, 1, 0]),
+            json!(["alice", "10.0.1.23", 1, 0, 1]),
+        ]
+    );
+}
+
 #[test]
 fn nobody() {
     assert_eq!(

@@ -56,7 +56,7 @@ fn names_that_hold_each_other_are_not_known() {
     scene.leaves(client);
     scene.assert_told(
         "
-            authorized ?@? ? [10101]
+            authorized ?@? 10.0.1.23:40001 [10101]
             disconnected ?@? 10.0.1.23:40001 [10101] unconfirmed
         ",
     );
@@ -252,11 +252,11 @@ fn a_session_that_writes_a_bare_line_forges_one_of_its_own() {
     scene.assert_told_cut(
         &[4],
         "
-            authorized u@appdb ? [10101]
-            authorized app_user@appdb ? [10102]
+            authorized u@appdb 10.0.1.23:40001 [10101]
+            authorized app_user@appdb 10.0.1.23:40002 [10102]
             --
             authorized ceo@payroll ? [10101]
-            authorized app_user@appdb ? [10103]
+            authorized app_user@appdb 10.0.1.23:40003 [10103]
         ",
     );
 }

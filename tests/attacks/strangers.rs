@@ -116,8 +116,8 @@ fn a_name_behind_debians_prefix_is_no_login() {
     let named = scene.stranger(login, "\n2026-01-01 00:00:00.000 A [7] ");
     scene.wrong_password(named);
     scene.assert_told(r#"
-            rejected LOG:  connection authorized: user=ceo database=payroll@d ? [10101] reason=expected password response, got message type 90
-            rejected LOG:  connection authorized: user=ceo database=payroll@\n2026-01-01 00:00:00.000 A [7]  ? [10102] reason=password authentication failed for user \"LOG:  connection authorized: user=ceo database=payroll\" detail=Role \"LOG:  connection authorized: user=ceo database=payroll\" does not exist.
+            rejected LOG:  connection authorized: user=ceo database=payroll@d 10.0.1.23:40001 [10101] reason=expected password response, got message type 90
+            rejected LOG:  connection authorized: user=ceo database=payroll@\n2026-01-01 00:00:00.000 A [7]  10.0.1.23:40002 [10102] reason=password authentication failed for user \"LOG:  connection authorized: user=ceo database=payroll\" detail=Role \"LOG:  connection authorized: user=ceo database=payroll\" does not exist.
         "#);
     scene.assert_told_in(&APART, r#"
             --
