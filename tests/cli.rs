@@ -6,9 +6,11 @@ mod support;
 #[path = "support/tool.rs"]
 mod tool;
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 
+use aurora_connection_audit::cli::local::Local;
 use aurora_connection_audit::cloudwatch::decode;
 use aurora_connection_audit::postgres::DEFAULT_LOG_LINE_PREFIX;
 use aurora_connection_audit::source::{self, Invocation};
@@ -47,6 +49,20 @@ fn the_demo_writes_what_slack_got_as_a_page() {
     let messages = shown.matches("What Slack got").count();
     assert!(messages >= 4, "{shown}");
     assert_eq!(page.matches("<article>").count(), messages);
+}
+
+#[test]
+fn a_connection_without_a_request_is_no_message() {
+    let local = Local::start().unwrap();
+    let address = local.url().replace("http://", "");
+    for sent in ["", "POST /services/x HTTP/1.1\r\n"] {
+        let mut connection = TcpStream::connect(&address).unwrap();
+        connection.write_all(sent.as_bytes()).unwrap();
+        connection.shutdown(Shutdown::Write).unwrap();
+        // It ends when the server has done with it.
+        assert_eq!(connection.read(&mut [0]).unwrap(), 0);
+    }
+    assert_eq!(local.posts().len(), 0);
 }
 
 #[test]

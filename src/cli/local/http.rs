@@ -17,6 +17,10 @@ pub(super) fn read_request(connection: &TcpStream) -> io::Result<Request> {
     let mut reader = BufReader::new(connection);
     let mut head = String::new();
     while reader.read_line(&mut head)? > 2 {}
+    // Clients may open a connection and not need it.
+    if !head.ends_with("\r\n\r\n") {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
     if header(&head, "expect").is_some() {
         (&mut &*connection).write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
