@@ -364,7 +364,7 @@ fn another_language_is_told_as_such() {
 /// A line that no session of that name could have written by `RAISE LOG`, and the login of another right behind it.
 /// Whoever wrote the one may have written the other, and only `connection received` tells.
 #[test]
-fn a_login_right_behind_a_bare_forgery_is_suspected_where_its_beginning_is_elsewhere() {
+fn a_login_right_behind_a_bare_forgery_is_unconfirmed_where_its_beginning_is_elsewhere() {
     let mut scene = Scene::new(RDS);
     let own = scene.client("u", "appdb");
     let (other, third) = (scene.client("app_user", "appdb"), scene.client("v", "d"));
@@ -391,15 +391,15 @@ fn a_login_right_behind_a_bare_forgery_is_suspected_where_its_beginning_is_elsew
             authorized u@appdb 10.0.1.23:40001 [10101]
             --
             suspicious u@appdb 10.0.1.23:40001 [10101]
-            suspicious app_user@appdb 10.0.1.23:40002 [10102]
+            authorized app_user@appdb 10.0.1.23:40002 [10102] unconfirmed
             disconnected u@appdb 10.0.1.23:40001 [10101] unconfirmed
         ",
     );
 }
 
-/// What comes twice in one batch is a second login of one backend.
+/// What was written into the log group twice, as two log events, is a second login of one backend.
 #[test]
-fn a_log_event_that_comes_twice_in_one_batch_accuses() {
+fn a_line_that_stands_in_one_batch_twice_accuses() {
     let mut scene = Scene::new(RDS);
     let client = scene.client("u", "appdb");
     scene.received(client);

@@ -227,16 +227,15 @@ fn connection_ready_is_no_second_login() {
             authorized a@b 10.0.1.23:40001 [10101]
         ",
     );
-    // The login is the last of its batch, and the first in the log: so it is not certain, and the process does
-    // not count it as one that it was shown. Then `ready` is told as a login, too, but unconfirmed.
+    // The login is the last of its batch and only claimed; `ready` says nothing more.
     scene(true).assert_told_cut(
         &[3],
         "
             authorized a@b 10.0.1.23:40001 [10101] identity=a unconfirmed
             --
-            authorized a@b 10.0.1.23:40001 [10101] encryption=? unconfirmed
         ",
     );
+    // A process that has seen no login of this log cannot know.
     scene(true).assert_told_in(
         &APART,
         "
