@@ -35,87 +35,106 @@ impl<'a> Reader<'a, '_, '_> {
         }
     }
 
-    pub(super) fn note_event(
-        &mut self,
-        report: &mut Report<'a>,
-        line: &LogLine<'a>,
-        mut standing: Standing,
-    ) {
+    fn note_event(&mut self, report: &mut Report<'a>, line: &LogLine<'a>, standing: Standing) {
         let prefix = &line.prefix;
-        let backend = self.backend(prefix);
-        let (kind, named) = (report.kind, report.named);
-        let principal = report.principal;
+        let (kind, backend) = (report.kind, self.backend(prefix));
         let before = self.evidence.seen(backend);
         let mut event = self.event(report, prefix, backend, standing);
         if let Some(forgery) = self.unannounced_behind_forgery(kind, backend) {
             if is_far(forgery.time, event.facts.time) {
                 return self.suspect(prefix, event.offset, standing);
             }
-            standing = Standing::Claimed;
-            event.standing = standing;
+            event.standing = Standing::Claimed;
         }
         match kind {
-            Kind::Received => {
-                if standing == Standing::Certain {
-                    self.evidence.received(backend, event.facts.time);
-                } else {
-                    self.evidence.perhaps_received(backend);
-                }
-                // A session has names.
-                let is_proven = prefix.user.is_some();
-                self.await_next(event, prefix, is_proven, before);
-            }
+            Kind::Received => self.note_received(event, prefix, before),
             Kind::Authenticated => {
-                if standing > Standing::Claimed {
+                if event.standing > Standing::Claimed {
                     self.evidence.authenticated(backend, &event.facts);
                 }
                 self.await_next(event, prefix, false, before);
             }
-            Kind::Authorized => {
-                if backend.is_none() {
-                    // Nothing tells whether the client was turned away after all.
-                    event.standing = event.standing.min(Standing::OfItsBackend);
-                }
-                self.tell_identity(&mut event, principal, backend);
-                self.uncut(&mut event, named, backend);
-                let is_proven = self.evidence.is_starting_here(&before);
-                let is_second = self.behind != Behind::Unknown && self.evidence.is_in_here(&before);
-                if standing > Standing::Claimed {
-                    self.evidence.authorized(backend);
-                } else {
-                    self.evidence.perhaps_authorized(backend, &event.facts);
-                }
-                if is_second {
-                    self.suspect(prefix, event.offset, standing);
-                } else {
-                    self.await_next(event, prefix, is_proven, before);
-                }
-            }
-            Kind::Ready => {
-                if let Some(is_proven) = self.is_news(backend, &event.facts) {
-                    if !is_proven {
-                        event.standing = Standing::Claimed;
-                    }
-                    self.await_next(event, prefix, is_proven, before);
-                }
-            }
+            Kind::Authorized => self.note_authorized(event, report, prefix, before),
+            Kind::Ready => self.note_ready(event, prefix, before),
             Kind::Disconnected => self.await_next(event, prefix, false, before),
-            Kind::Ended => {
-                let is_starting = self.behind != Behind::Unknown
-                    && self.evidence.is_received_here(backend)
-                    && !self.evidence.is_authorized_here(backend)
-                    && self.evidence.shows_authorizations();
-                if is_starting {
-                    // An authorization that can be read in several ways is not known of.
-                    event.kind = Kind::Rejected;
-                    event.standing = event.standing.min(Standing::OfItsBackend);
-                    self.push(event);
-                }
-            }
-            Kind::Rejected => self.reject(event, named, backend),
+            Kind::Ended => self.note_end(event),
+            Kind::Rejected => self.reject(event, report.named),
             // A session has names.
             Kind::Probed => self.await_next(event, prefix, prefix.user.is_some(), before),
             Kind::Explanation | Kind::Suspicious => self.push(event),
+        }
+    }
+
+    fn note_received(
+        &mut self,
+        event: ConnectionEvent<'a>,
+        prefix: &PrefixFields<'a>,
+        before: Seen,
+    ) {
+        if event.standing == Standing::Certain {
+            self.evidence.received(event.backend, event.facts.time);
+        } else {
+            self.evidence.perhaps_received(event.backend);
+        }
+        // A session has names.
+        let is_proven = prefix.user.is_some();
+        self.await_next(event, prefix, is_proven, before);
+    }
+
+    fn note_authorized(
+        &mut self,
+        mut event: ConnectionEvent<'a>,
+        report: &Report<'a>,
+        prefix: &PrefixFields<'a>,
+        before: Seen,
+    ) {
+        let (backend, standing) = (event.backend, event.standing);
+        if backend.is_none() {
+            // Nothing tells whether the client was turned away after all.
+            event.standing = standing.min(Standing::OfItsBackend);
+        }
+        self.tell_identity(&mut event, report.principal);
+        self.uncut(&mut event, report.named);
+        let is_proven = self.evidence.is_starting_here(&before);
+        let is_second = self.behind != Behind::Unknown && self.evidence.is_in_here(&before);
+        if standing > Standing::Claimed {
+            self.evidence.authorized(backend);
+        } else {
+            self.evidence.perhaps_authorized(backend, &event.facts);
+        }
+        if is_second {
+            self.suspect(prefix, event.offset, standing);
+        } else {
+            self.await_next(event, prefix, is_proven, before);
+        }
+    }
+
+    /// `connection ready` is told where it is the first that is heard of a session.
+    fn note_ready(
+        &mut self,
+        mut event: ConnectionEvent<'a>,
+        prefix: &PrefixFields<'a>,
+        before: Seen,
+    ) {
+        if let Some(is_proven) = self.is_news(&event) {
+            if !is_proven {
+                event.standing = Standing::Claimed;
+            }
+            self.await_next(event, prefix, is_proven, before);
+        }
+    }
+
+    /// The end of an established session, unless it was not established yet.
+    fn note_end(&mut self, mut event: ConnectionEvent<'a>) {
+        let is_starting = self.behind != Behind::Unknown
+            && self.evidence.is_received_here(event.backend)
+            && !self.evidence.is_authorized_here(event.backend)
+            && self.evidence.shows_authorizations();
+        if is_starting {
+            // An authorization that can be read in several ways is not known of.
+            event.kind = Kind::Rejected;
+            event.standing = event.standing.min(Standing::OfItsBackend);
+            self.push(event);
         }
     }
 
@@ -167,13 +186,13 @@ impl<'a> Reader<'a, '_, '_> {
 
     /// Is `connection ready` the first that is heard of a session? `None`: it is not.
     /// `Some(true)`: earlier lines of this text show that there was no `connection authorized`.
-    fn is_news(&self, backend: Option<Backend>, facts: &Facts<'_>) -> Option<bool> {
-        let evidence = &self.evidence;
+    fn is_news(&self, event: &ConnectionEvent<'_>) -> Option<bool> {
+        let (evidence, backend) = (&self.evidence, event.backend);
         if evidence.is_received_here(backend) {
             return (!evidence.is_authorized_here(backend)).then_some(true);
         }
         let was_told = evidence.is_authorized(backend)
-            || evidence.is_perhaps_authorized(backend, facts)
+            || evidence.is_perhaps_authorized(backend, &event.facts)
             || evidence.shows_authorizations();
         (!was_told).then_some(false)
     }
@@ -183,12 +202,11 @@ impl<'a> Reader<'a, '_, '_> {
         &self,
         event: &mut ConnectionEvent<'a>,
         principal: Option<&'a str>,
-        backend: Option<Backend>,
     ) {
         let Some(principal) = principal else {
             return;
         };
-        if event.facts.application_name.is_none() || self.evidence.may_be_gss(backend) {
+        if event.facts.application_name.is_none() || self.evidence.may_be_gss(event.backend) {
             event.facts.identity = Some(Cow::Borrowed(principal));
         } else {
             event.facts.application_name = None;
@@ -196,12 +214,8 @@ impl<'a> Reader<'a, '_, '_> {
         }
     }
 
-    pub(super) fn reject(
-        &mut self,
-        mut event: ConnectionEvent<'a>,
-        named: Named,
-        backend: Option<Backend>,
-    ) {
+    fn reject(&mut self, mut event: ConnectionEvent<'a>, named: Named) {
+        let backend = event.backend;
         let reason = event.facts.reason.as_deref().unwrap_or_default();
         let tells_client = self.prefix.has_remote() || self.prefix.has_names();
         if named == Named::Nobody && !tells_client && !self.evidence.is_announced(backend) {
@@ -215,18 +229,20 @@ impl<'a> Reader<'a, '_, '_> {
             // Its session may have been established: a `disconnection` would tell.
             event.standing = event.standing.min(Standing::OfItsBackend);
         }
-        self.uncut(&mut event, named, backend);
+        self.uncut(&mut event, named);
         self.push(event);
     }
 
     /// The text's start may have cut a database name, and the time before it may be the client's words.
     /// What is left is what the message says, and what was known of the client before.
-    fn uncut(&self, event: &mut ConnectionEvent<'a>, named: Named, backend: Option<Backend>) {
+    fn uncut(&self, event: &mut ConnectionEvent<'a>, named: Named) {
         if event.standing == Standing::Claimed
             && self.is_cut_only
             && self.prefix.is_bound()
             && named == Named::User
-            && self.evidence.was_received_before(backend, event.facts.time)
+            && self
+                .evidence
+                .was_received_before(event.backend, event.facts.time)
         {
             event.facts.database = None;
             event.facts.time = None;
