@@ -251,9 +251,7 @@ impl<'a> Sessions<'a> {
             .entry(progress)
             .map(|entry| (entry.standing, Box::new(entry.facts.clone())));
         match progress.facts.take().or(of_entry) {
-            Some((earlier, facts)) if earlier >= standing.min(Standing::OfItsBackend) => {
-                learn(later, *facts)
-            }
+            Some((earlier, facts)) if earlier >= standing => learn(later, *facts),
             _ => later,
         }
     }
@@ -265,7 +263,7 @@ impl<'a> Sessions<'a> {
         if entry.outcome == Outcome::Rejected {
             let explanation = progress.explanation.take();
             entry.detail = explanation
-                .filter(|(standing, _)| *standing >= entry.standing.min(Standing::OfItsBackend))
+                .filter(|(standing, _)| *standing >= entry.standing)
                 .map(|(_, text)| text);
         }
         let first = self.retried(&entry, progress.received);

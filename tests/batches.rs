@@ -2,14 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use aurora_connection_audit::postgres::event::{Kind, Standing};
+use aurora_connection_audit::postgres::event::{Encryption, Kind, Standing};
 use aurora_connection_audit::postgres::{Announced, DEFAULT_LOG_LINE_PREFIX, LogLinePrefix, read};
+use aurora_connection_audit::sessions;
 
 /// Reads `batches` with one memory, and holds kind, user and standing of what is told against
 /// `expected`.
 #[track_caller]
 fn check(batches: &[&str], expected: &[(Kind, Option<&str>, Standing)]) {
-    let prefix = LogLinePrefix::compile(DEFAULT_LOG_LINE_PREFIX).unwrap();
+    check_behind(DEFAULT_LOG_LINE_PREFIX, batches, expected);
+}
+
+#[track_caller]
+fn check_behind(prefix: &str, batches: &[&str], expected: &[(Kind, Option<&str>, Standing)]) {
+    let prefix = LogLinePrefix::compile(prefix).unwrap();
     let mut announced = Announced::default();
     let mut told = Vec::new();
     for batch in batches {
@@ -88,4 +94,58 @@ fn a_session_of_other_names_than_were_claimed_is_told() {
             (Kind::Ready, Some("a"), Standing::Claimed),
         ],
     );
+}
+
+/// Its prefix has neither a client nor names: nobody wrote it, whatever an application could be called.
+#[test]
+fn the_end_of_a_server_process_accuses_nobody() {
+    let batch = "2026-11-23 09:00:01 UTC,db=2,db=[unknown] [unknown]:LOG:  connection received: host=10.0.9.7 port=98\n\
+        2026-11-23 09:00:01 UTC,db=6,db= :FATAL:  terminating autovacuum process due to administrator command\n\
+        2026-11-23 09:00:02 UTC,db=2,db=[unknown] [unknown]:LOG:  connection received: host=1 port=1\n\
+        2026-11-23 0:LOG:  connection authenticated: identity=\"[unknown]\" method=scram-sha-256 (/rdsdbdata/config/pg_hba.conf:18)\n";
+    let prefix = LogLinePrefix::compile("%t,db=%p,db=%a %d:").unwrap();
+    let reading = read(batch, &prefix, &mut Announced::default().text_of("log"));
+    let is_accused = |kind| kind == Kind::Suspicious;
+    assert!(!reading.events.iter().any(|event| is_accused(event.kind)));
+}
+
+/// Where the prefix tells neither process nor port, two clients of one host look alike.
+#[test]
+fn a_detail_of_other_names_explains_no_refusal() {
+    const PREFIX: &str = "%t %h user=%u,db=%d,app=%a ";
+    let line = |user: &str, what: &str| {
+        format!("2026-11-23 09:00:01 UTC 10.0.9.7 user={user},db=d,app=[unknown] {what}\n")
+    };
+    let others = line("x", "LOG:  y").repeat(9);
+    let refused = line("eve", "FATAL:  sorry, too many clients already");
+    let batch = |detail: String| [&*others, &refused, &detail, &others].concat();
+    let told = |kind| (kind, Some("eve"), Standing::Certain);
+    let rejected = told(Kind::Rejected);
+    check_behind(PREFIX, &[&batch(line("bob", "DETAIL:  z"))], &[rejected]);
+    let own = batch(line("eve", "DETAIL:  z"));
+    check_behind(PREFIX, &[&own], &[rejected, told(Kind::Explanation)]);
+}
+
+/// The line may be the session's own: what it says of the encryption is not certain.
+#[test]
+fn what_is_certain_learns_nothing_from_what_is_not() {
+    let prefix = LogLinePrefix::compile(DEFAULT_LOG_LINE_PREFIX).unwrap();
+    let line = |message: &str| {
+        format!("2026-11-23 09:38:10 UTC:10.0.0.1(5000):alice@appdb:[7]:LOG:  {message}\n")
+    };
+    let authorized = line("connection authorized: user=alice database=appdb application_name=x");
+    let ended = line(
+        "disconnection: session time: 0:01:00.000 user=alice database=appdb host=10.0.0.1 port=5000",
+    );
+    let ended = BEHIND.repeat(3) + &ended + &BEHIND.repeat(3);
+    let mut announced = Announced::default();
+    let mut events = read(&*authorized, &prefix, &mut announced.text_of("log")).events;
+    events.extend(read(&*ended, &prefix, &mut announced.text_of("log")).events);
+    let standings: Vec<_> = events.iter().map(|event| event.standing).collect();
+    assert_eq!(standings, [Standing::OfItsBackend, Standing::Certain]);
+    let connections = sessions::join(events);
+    let [_, disconnected] = &connections[..] else {
+        panic!("{connections:?}");
+    };
+    assert_eq!(disconnected.facts.encryption, Encryption::Unknown);
 }

@@ -65,9 +65,11 @@ impl PrefixFields<'_> {
             && (self.database, self.application_name) == (other.database, other.application_name)
     }
 
-    /// Can the line come from a client's backend?
+    /// Can the line come from a client's backend? It has a client, and no field is empty: where there
+    /// is nothing, `log_status_format` writes `[unknown]`.
     pub(super) fn may_be_of_client(&self) -> bool {
-        !self.is_of_server && self.remote != Some("") && self.user != Some("")
+        let fields = [self.remote, self.user, self.database, self.application_name];
+        !self.is_of_server && !fields.contains(&Some(""))
     }
 
     /// Can the line come from before the session is established? Until then `%a` is not known.

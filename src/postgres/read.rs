@@ -336,14 +336,15 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         self.doubt = doubt;
         self.reading.counts.records += 1;
         self.reading.counts.continuations += judgement.feeds;
-        self.last = Some(judgement.line);
+        let line = judgement.line;
         self.is_last_certain = standing == Standing::Certain && choice.others.is_empty();
         if let Some(rest) = rest {
             self.claim(rest, start, Standing::Alternative);
         }
-        self.is_cut_only = is_only && is_whole && self.doubt == judgement.line.message;
+        self.is_cut_only = is_only && is_whole && self.doubt == line.message;
         let told = self.reading.events.len();
         self.note(&mut choice.judgement, standing);
+        self.last = Some(line);
         self.is_last_refused = self
             .reading
             .events

@@ -146,7 +146,8 @@ impl<'a> Reader<'a, '_, '_> {
     }
 
     pub(super) fn is_of_last_refusal(&self, prefix: &PrefixFields<'_>) -> bool {
-        if !self.is_last_refused {
+        let tells_client = prefix.backend_pid.is_some() || prefix.port.is_some();
+        if !self.is_last_refused || !tells_client && !self.is_of_last_report(prefix) {
             return false;
         }
         let Some(last) = self.reading.events.last() else {
@@ -168,14 +169,20 @@ impl<'a> Reader<'a, '_, '_> {
             _ => last.place() < place,
         };
         let prefix = &judgement.line.prefix;
-        place > 0
-            && match (&self.last, self.left.last) {
-                (Some(last), _) => is_behind(last.severity) && last.prefix.is_of_report(prefix),
-                (None, Some((last, report))) => {
-                    is_behind(last) && report == self.evidence.report(prefix)
-                }
-                (None, None) => false,
-            }
+        let last = match (&self.last, self.left.last) {
+            (Some(last), _) => Some(last.severity),
+            (None, last) => last.map(|(severity, _)| severity),
+        };
+        place > 0 && last.is_some_and(is_behind) && self.is_of_last_report(prefix)
+    }
+
+    /// Is the line of the same report as the record before, for all that its prefix says?
+    fn is_of_last_report(&self, prefix: &PrefixFields<'_>) -> bool {
+        match (&self.last, self.left.last) {
+            (Some(last), _) => last.prefix.is_of_report(prefix),
+            (None, Some((_, report))) => report == self.evidence.report(prefix),
+            (None, None) => false,
+        }
     }
 
     /// Is the next record not there, or not whole?

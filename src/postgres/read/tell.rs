@@ -52,7 +52,8 @@ impl<'a> Reader<'a, '_, '_> {
                 if event.standing > Standing::Claimed {
                     self.evidence.authenticated(backend, &event.facts);
                 }
-                self.await_next(event, prefix, false, before);
+                let is_proven = self.evidence.is_starting_here(&before);
+                self.await_next(event, prefix, is_proven, before);
             }
             Kind::Authorized => self.note_authorized(event, report, prefix, before),
             Kind::Ready => self.note_ready(event, prefix, before),
