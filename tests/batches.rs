@@ -1,6 +1,10 @@
 //! What is told of a log that comes in several batches, or in one of which a part is elsewhere.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
 
 use aurora_connection_audit::postgres::event::{Encryption, Kind, Standing};
 use aurora_connection_audit::postgres::{Announced, DEFAULT_LOG_LINE_PREFIX, LogLinePrefix, read};
@@ -148,4 +152,47 @@ fn what_is_certain_learns_nothing_from_what_is_not() {
         panic!("{connections:?}");
     };
     assert_eq!(disconnected.facts.encryption, Encryption::Unknown);
+}
+
+/// An application name can hold the rest of a prefix: then the line is either of two sessions'.
+#[test]
+fn who_has_forged_a_line_is_named_as_far_as_its_readings_agree() {
+    let batch = "\
+2026-11-23 09:00:03.263 UTC|my role|d|10.0.1.23(40004)|98|[unknown]|LOG:  connection authorized: user=my role database=d application_name=psql
+2026-11-23 09:00:03.744 UTC|my role|d|10.0.1.23(40004)|98|psql|LOG:  disconnection: session time: 1:37:04.286 user=my role database=d host=10.0.1.23 port=40004
+2026-11-23 09:00:04.821 UTC|u|d|10.0.1.9(40008)|100|connection received: host=::1 port=1|10.0.1.23(40004)|98|[unkno|LOG:  pam_authenticate failed: Permission denied
+2026-11-23 09:00:04.821 UTC|u|d|10.0.1.9(40008)|100|connection received: host=::1 port=1|10.0.1.23(40004)|98|[unkno|CONTEXT:  PL/pgSQL function inline_code_block line 1 at RAISE
+2026-11-23 09:00:04.821 UTC|u|d|10.0.1.9(40008)|100|connection received: host=::1 port=1|10.0.1.23(40004)|98|[unkno|STATEMENT:  DO $$ BEGIN RAISE LOG 'pam_authenticate failed: Permission denied'; END $$
+";
+    let prefix = LogLinePrefix::compile("%m|%u|%d|%r|%p|%a|").unwrap();
+    let reading = read(batch, &prefix, &mut Announced::default().text_of("log"));
+    let last = reading.events.last().unwrap();
+    let accused = (last.facts.backend_pid, last.facts.host.as_deref());
+    assert_eq!((last.kind, accused), (Kind::Suspicious, (None, None)));
+}
+
+/// Only the refusal right before it, as it was told.
+#[test]
+fn a_detail_explains_no_other_reading_of_a_refusal() {
+    let names = "日本|2026-11-23 09:00:02.798 UTC|a|my db|10.0.9.7(50001)|9|[unknown]";
+    let batch = format!("\
+2026-11-23 09:00:00.042 UTC|a|my db|10.0.9.7(50001)|9|[unknown]|LOG:  connection authorized: user=a database=my db SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)
+2026-11-23 09:00:00.044 UTC|[unknown]|[unknown]|::1(50003)|12|[unknown]|LOG:  connection received: host=::1 port=50003
+2026-11-23 09:00:00.053 UTC|a|my db|10.0.9.7(50001)|9|[unknown]|FATAL:  too many connections for role \"a\"
+2026-11-23 09:00:00.123 UTC|{names}|::1(50003)|12|[unknown]|FATAL:  permission denied for database \"{}\"
+2026-11-23 09:00:00.123 UTC|{names}|::1(50003)|12|[unknown]|DETAIL:  User does not have CONNECT privilege.
+", &names["日本|".len()..]);
+    let prefix = LogLinePrefix::compile("%m|%u|%d|%r|%p|%a|").unwrap();
+    let reading = read(
+        batch.as_str(),
+        &prefix,
+        &mut Announced::default().text_of("log"),
+    );
+    let connections = sessions::join(reading.events);
+    let explained: Vec<_> = connections
+        .iter()
+        .filter(|connection| connection.detail.is_some())
+        .map(|connection| (connection.facts.backend_pid, connection.confirmed()))
+        .collect();
+    assert!(!explained.contains(&(Some(9), true)), "{connections:#?}");
 }

@@ -171,8 +171,8 @@ struct Reader<'a, 'r, 'm> {
     last: Option<LogLine<'a>>,
     /// Can it be nothing else?
     is_last_certain: bool,
-    /// Was it a refusal, which has been told?
-    is_last_refused: bool,
+    /// Was it a refusal? Its place among the events.
+    last_refusal: Option<usize>,
     /// Is all that can be wrong with the record that it may be the rest of another?
     is_cut_only: bool,
     /// The line before, where a session has written it.
@@ -224,7 +224,7 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             unsettled: None,
             last: None,
             is_last_certain: false,
-            is_last_refused: false,
+            last_refusal: None,
             is_cut_only: false,
             forgery: None,
             last_time: ("", None),
@@ -345,11 +345,10 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         let told = self.reading.events.len();
         self.note(&mut choice.judgement, standing);
         self.last = Some(line);
-        self.is_last_refused = self
-            .reading
-            .events
-            .get(told)
-            .is_some_and(|event| event.kind == Kind::Rejected);
+        let event = self.reading.events.get(told);
+        let is_refused = event.is_some_and(|event| event.kind == Kind::Rejected);
+        self.last_refusal = is_refused.then_some(told);
+        self.left.refused = None;
         if let Some(mark) = mark {
             self.hold(mark);
         }

@@ -302,7 +302,7 @@ pub(crate) fn prefix(setting: &str, line: &Line, backend: &Backend, second: u32)
             'h' => backend.host.as_bytes().to_vec(),
             'u' if line.named => backend.user.clone(),
             'd' if line.named => backend.database.clone(),
-            'a' if line.established => {
+            'a' if line.established && !backend.application_name.is_empty() => {
                 clean(cut(&backend.application_name), backend.escapes).into_bytes()
             }
             'u' | 'd' | 'a' => unknown.to_vec(),

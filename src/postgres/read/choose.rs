@@ -1,6 +1,5 @@
 //! Of several readings of a line: which are possible, and what is likeliest.
 
-use super::super::event::Kind;
 use super::super::line::{LogLine, PrefixFields};
 use super::super::message::{self, Said};
 use super::super::prefix::Readings;
@@ -82,7 +81,7 @@ impl<'a> Reader<'a, '_, '_> {
         let all = possible.clone();
         self.prefer(&mut possible);
         let has_one_end = has_one_end(&all);
-        let (judgement, agree) = if has_one_end {
+        let (mut judgement, agree) = if has_one_end {
             keep_if_any(&mut possible, |judgement| self.explains_last(judgement));
             verdict::of(possible)?
         } else {
@@ -94,6 +93,11 @@ impl<'a> Reader<'a, '_, '_> {
             && all
                 .iter()
                 .all(|one| verdict::agrees(&one.said, &judgement.said));
+        if judgement.said == Said::Contradiction {
+            // Who wrote it is known as far as all readings agree.
+            let prefixes = all.iter().map(|one| one.line.prefix);
+            judgement.line.prefix = prefixes.fold(judgement.line.prefix, verdict::shared_prefix);
+        }
         Some(Choice {
             judgement,
             is_only,
@@ -147,15 +151,15 @@ impl<'a> Reader<'a, '_, '_> {
 
     pub(super) fn is_of_last_refusal(&self, prefix: &PrefixFields<'_>) -> bool {
         let tells_client = prefix.backend_pid.is_some() || prefix.port.is_some();
-        if !self.is_last_refused || !tells_client && !self.is_of_last_report(prefix) {
+        if !tells_client && !self.is_of_last_report(prefix) {
             return false;
         }
-        let Some(last) = self.reading.events.last() else {
+        let last = self.last_refusal;
+        let Some(last) = last.and_then(|place| self.reading.events.get(place)) else {
             let (backend_pid, host, port) = (prefix.backend_pid, prefix.host, prefix.port);
             return self.left.refused == Some(self.evidence.client(backend_pid, host, port));
         };
-        last.kind == Kind::Rejected
-            && last.facts.backend_pid == prefix.backend_pid
+        last.facts.backend_pid == prefix.backend_pid
             && last.facts.host.as_deref() == prefix.host
             && last.facts.port == prefix.port
     }

@@ -4,7 +4,6 @@
 //! next part when what stands behind this one could change how it is read. A line whose next line
 //! tells who wrote it is given back to the next part, with what it changed.
 
-use super::super::event::Kind;
 use super::super::evidence::{Forgery, Left};
 use super::super::line::LogLine;
 use super::super::prefix::{Name, Readings};
@@ -23,8 +22,10 @@ pub(super) struct Mark<'a> {
     rest_until: usize,
     last: Option<LogLine<'a>>,
     is_last_certain: bool,
-    is_last_refused: bool,
+    last_refusal: Option<usize>,
     forgery: Option<Forgery>,
+    /// The client that the last record of the part before refused.
+    refused: Option<u64>,
     /// How much was told.
     events: usize,
     counts: LineCounts,
@@ -69,8 +70,9 @@ impl<'a> Reader<'a, '_, '_> {
             rest_until: self.rest_until,
             last: self.last,
             is_last_certain: self.is_last_certain,
-            is_last_refused: self.is_last_refused,
+            last_refusal: self.last_refusal,
             forgery: self.forgery,
+            refused: self.left.refused,
             events: self.reading.events.len(),
             counts: self.reading.counts,
         }
@@ -117,23 +119,21 @@ impl<'a> Reader<'a, '_, '_> {
             offset => offset.saturating_sub(mark.at),
         };
         let report = |last: LogLine<'_>| (last.severity, self.evidence.report(&last.prefix));
-        let refused = match self.reading.events.last() {
-            _ if !mark.is_last_refused => None,
-            Some(last) if last.kind == Kind::Rejected => {
-                let facts = &last.facts;
-                let host = facts.host.as_deref();
-                Some(self.evidence.client(facts.backend_pid, host, facts.port))
-            }
-            Some(_) => None,
-            None => self.left.refused,
-        };
+        let refused = mark
+            .last_refusal
+            .and_then(|place| self.reading.events.get(place));
+        let refused = refused.map(|refused| {
+            let facts = &refused.facts;
+            let host = facts.host.as_deref();
+            self.evidence.client(facts.backend_pid, host, facts.port)
+        });
         Left {
             doubt: behind(mark.doubt),
             sql_doubt: behind(self.sql_doubt),
             rest_until: behind(mark.rest_until),
             last: mark.last.map(report).or(self.left.last),
             is_last_certain: mark.is_last_certain,
-            refused,
+            refused: refused.or(mark.refused),
             forgery: mark.forgery.filter(|forgery| forgery.end == mark.at),
         }
     }
@@ -144,7 +144,6 @@ impl<'a> Reader<'a, '_, '_> {
         (self.doubt, self.sql_doubt) = (left.doubt, left.sql_doubt);
         self.rest_until = left.rest_until;
         self.is_last_certain = left.is_last_certain;
-        self.is_last_refused = left.refused.is_some();
         self.forgery = left.forgery.map(|forgery| Forgery { end: 0, ..forgery });
         self.left = left;
     }
