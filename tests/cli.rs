@@ -331,17 +331,21 @@ fn a_plain_log_that_begins_with_json() {
 #[test]
 fn what_stands_behind_a_long_portion() {
     let log = log(100);
-    let portion = json!({"LogFileData": log, "AdditionalDataPending": true}).to_string();
-    // Another portion, which is a log that goes on.
-    let portions = format!("{portion}\n{portion}");
-    assert_eq!(
-        output(&["parse"], &portions),
-        output(&["parse"], &log.repeat(2))
-    );
-    let call = call(&["parse"], &format!("{portion}\n{log}"));
-    let stderr = String::from_utf8(call.stderr).unwrap();
-    assert_eq!(call.status.code(), Some(2));
-    assert!(stderr.contains("not the JSON of `aws logs"), "{stderr}");
+    // Before `LogFileData` and behind it.
+    for other in ["AdditionalDataPending", "Marker"] {
+        let portion = json!({"LogFileData": log, other: "12:1"}).to_string();
+        // Another portion, which is a log that goes on.
+        let portions = format!("{portion}\n{portion}");
+        assert_eq!(
+            output(&["parse"], &portions),
+            output(&["parse"], &log.repeat(2)),
+            "{other}"
+        );
+        let call = call(&["parse"], &format!("{portion}\n{log}"));
+        let stderr = String::from_utf8(call.stderr).unwrap();
+        assert_eq!(call.status.code(), Some(2), "{other}");
+        assert!(stderr.contains("not the JSON of `aws logs"), "{stderr}");
+    }
 }
 
 #[test]

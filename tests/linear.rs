@@ -15,7 +15,7 @@
 
 use std::hint::black_box;
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use aurora_connection_audit::cli::event;
@@ -266,7 +266,7 @@ static COUNTING: Mutex<()> = Mutex::new(());
 
 #[test]
 fn memory_grows_with_the_text() {
-    let _guard = COUNTING.lock().unwrap();
+    let _guard = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
     for (name, prefix, text) in TEXTS {
         let settings = settings(prefix);
         let cost = SIZES.map(|size| {
@@ -285,7 +285,7 @@ fn memory_grows_with_the_text() {
 /// backends is all that it ever knows.
 #[test]
 fn a_warm_process_does_not_grow_with_its_connections() {
-    let _guard = COUNTING.lock().unwrap();
+    let _guard = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
     let settings = settings(DEFAULT);
     let ports: [fn(usize) -> usize; 2] = [|pid| 1024 + pid % 60_000, |_| 5000];
     for port in ports {

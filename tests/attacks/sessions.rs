@@ -268,6 +268,7 @@ fn the_end_of_a_session_is_no_refusal() {
     let mut scene = Scene::new(RDS).of_version(18);
     let other = scene.client("a", "b");
     scene.logs_in(other);
+    scene.leaves(other);
     let client = scene.client("a", "b");
     scene.received(client);
     scene.ends(
@@ -278,9 +279,10 @@ fn the_end_of_a_session_is_no_refusal() {
         )],
     );
     scene.assert_told_cut(
-        &[2, 3],
+        &[3, 4],
         "
-            authorized a@b 10.0.1.23:40001 [10101] unconfirmed
+            authorized a@b 10.0.1.23:40001 [10101]
+            disconnected a@b 10.0.1.23:40001 [10101] unconfirmed
             --
             --
         ",
@@ -326,4 +328,28 @@ fn a_session_that_a_fatal_ends_was_let_in() {
         ",
     );
     scene.assert_promise();
+    // Nor is a FATAL that no session is known to end by.
+    let mut scene = Scene::new(RDS);
+    let client = scene.client("u", "appdb");
+    scene.logs_in(client);
+    scene.ends(client, &[("FATAL", b"something new")]);
+    scene.leaves(client);
+    scene.assert_told(
+        "
+            authorized u@appdb 10.0.1.23:40001 [10101]
+            disconnected u@appdb 10.0.1.23:40001 [10101] unconfirmed
+        ",
+    );
+    // By itself it may be a refusal: so it is told as one, unconfirmed.
+    scene.assert_told_in(
+        &APART,
+        "
+            --
+            authorized u@appdb 10.0.1.23:40001 [10101] unconfirmed
+            --
+            rejected u@appdb 10.0.1.23:40001 [10101] reason=something new unconfirmed
+            --
+            disconnected u@appdb 10.0.1.23:40001 [10101] unconfirmed
+        ",
+    );
 }
