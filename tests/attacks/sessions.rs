@@ -65,7 +65,8 @@ fn what_a_session_raises_is_no_login() {
             --
         ",
     );
-    // A process that has seen no login of this log, and no CONTEXT, cannot know better.
+    // A process that has seen no login of this log, and no CONTEXT, cannot know
+    // better; it tells it once.
     scene.assert_told_in(
         &APART,
         "
@@ -76,11 +77,9 @@ fn what_a_session_raises_is_no_login() {
             --
             --
             --
-            authorized u@appdb 10.0.1.23:40001 [10101] encryption=? unconfirmed
             --
             --
             --
-            authorized u@appdb 10.0.1.23:40001 [10101] encryption=? unconfirmed
             --
             --
         ",

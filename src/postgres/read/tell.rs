@@ -120,6 +120,8 @@ impl<'a> Reader<'a, '_, '_> {
         if let Some(is_proven) = self.is_news(&event) {
             if !is_proven {
                 event.standing = Standing::Claimed;
+                self.evidence
+                    .perhaps_authorized(event.backend, &event.facts);
             }
             self.await_next(event, prefix, is_proven, before);
         }
