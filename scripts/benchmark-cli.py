@@ -125,7 +125,6 @@ def print_growth(tool, rust, work, rounds):
     clocks = {}
     for lines in (5_000_000, 10_000_000):
         log = written(rust, lines, work)
-        run("wc", "-l", log)
         cells = []
         for command, most in MOST_RESIDENT.items():
             flags = [] if command == "parse" else ["--json"]
@@ -149,6 +148,8 @@ def written(rust, lines, work):
     log = work / f"{lines}.log"
     with log.open("wb") as out:
         subprocess.run([rust, "log", str(lines)], stdout=out, check=True)
+    os.sync()  # So that nobody waits for the disk.
+    run("wc", "-l", log)
     return log
 
 
@@ -175,7 +176,6 @@ def main():
     work = target / "tmp"
     work.mkdir(exist_ok=True)
     log = written(rust, given.lines, work)
-    run("wc", "-l", log)  # So that nobody waits for the disk.
     measured = {}
     for name, command in programs((tool, first, rust, go_rival(target)), log, work).items():
         rounds = 1 if name == "pgBadger" else given.rounds
