@@ -91,6 +91,8 @@ pub struct Sessions<'a> {
 struct Progress<'a> {
     /// Where its `connection received` stands.
     received: Option<usize>,
+    /// Who it was about: not every prefix tells on the lines that follow.
+    client: Option<Client<'a>>,
     /// What is known before it has an entry, and how well.
     facts: Option<(Standing, Box<Facts<'a>>)>,
     /// What PAM answered, and how certain that is.
@@ -99,6 +101,14 @@ struct Progress<'a> {
     entry: Option<usize>,
     /// What the entry was before a FATAL: a `disconnection` may bring it back.
     let_in: Option<Box<Connection<'a>>>,
+}
+
+/// The address of a client.
+#[derive(Debug)]
+struct Client<'a> {
+    standing: Standing,
+    host: Cow<'a, str>,
+    port: Option<u16>,
 }
 
 /// How many connections can still be changed by later lines.
@@ -119,6 +129,7 @@ impl<'a> Sessions<'a> {
 
     /// The connections that so many others have followed that no line will change them any more.
     pub fn take_settled(&mut self) -> Vec<Connection<'a>> {
+        self.forget_oldest();
         let settled = self.connections.len().saturating_sub(STILL_OPEN);
         if settled < TAKEN_AT_ONCE {
             return Vec::new();
@@ -129,7 +140,6 @@ impl<'a> Sessions<'a> {
         self.last_of_host.retain(|_, at| *at >= until);
         self.backends
             .retain(|_, progress| progress.outlives(from, &taken));
-        self.forget_oldest();
         taken
     }
 
@@ -172,8 +182,7 @@ impl<'a> Sessions<'a> {
             Kind::Received => {
                 progress = Progress {
                     received: Some(event.offset),
-                    // The client's address: not every prefix has it on the lines that follow.
-                    facts: Some((event.standing, Box::new(event.facts))),
+                    client: client(event),
                     ..Progress::default()
                 };
             }
@@ -182,7 +191,7 @@ impl<'a> Sessions<'a> {
                 let facts = self.known(&mut progress, event.standing, event.facts);
                 progress.facts = Some((event.standing, Box::new(facts)));
             }
-            Kind::Ready if progress.entry.is_some() => {}
+            Kind::Ready if self.is_let_in(&progress) => {}
             Kind::Rejected if self.is_let_in(&progress) => self.refuse(&mut progress, event),
             Kind::Rejected => {
                 // A backend is refused once: who was refused or left before is somebody else.
@@ -250,10 +259,16 @@ impl<'a> Sessions<'a> {
         let of_entry = self
             .entry(progress)
             .map(|entry| (entry.standing, Box::new(entry.facts.clone())));
-        match progress.facts.take().or(of_entry) {
+        let mut facts = match progress.facts.take().or(of_entry) {
             Some((earlier, facts)) if earlier >= standing => learn(later, *facts),
             _ => later,
+        };
+        let client = progress.client.as_ref().filter(|_| facts.host.is_none());
+        if let Some(client) = client.filter(|client| client.standing >= standing) {
+            facts.host = Some(client.host.clone());
+            facts.port = client.port;
         }
+        facts
     }
 
     /// A connection that was made or refused.
@@ -398,6 +413,14 @@ fn detail(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
         Some(end) => Some(Cow::Owned(text.get(..end)?.to_owned())),
         None => Some(text),
     }
+}
+
+fn client(received: ConnectionEvent<'_>) -> Option<Client<'_>> {
+    Some(Client {
+        standing: received.standing,
+        host: received.facts.host?,
+        port: received.facts.port,
+    })
 }
 
 fn connection(event: ConnectionEvent<'_>) -> Connection<'_> {

@@ -196,3 +196,96 @@ fn a_detail_explains_no_other_reading_of_a_refusal() {
         .collect();
     assert!(!explained.contains(&(Some(9), true)), "{connections:#?}");
 }
+
+const FORGED_LOGIN: &str = "2026-11-23 09:38:20 UTC:10.0.0.9(4000):eve@d:[9]:LOG:  connection authorized: user=eve database=d SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)\n";
+const CONTEXT: &str = "2026-11-23 09:38:20 UTC:10.0.0.9(4000):eve@d:[9]:CONTEXT:  PL/pgSQL function inline_code_block line 1 at RAISE\n";
+const EVE_RECEIVED: &str = "2026-11-23 09:38:19 UTC:10.0.0.9(4000):[unknown]@[unknown]:[9]:LOG:  connection received: host=10.0.0.9 port=4000\n";
+const READY_EVENT: (Kind, Option<&str>, Standing) = (Kind::Ready, Some("a"), Standing::Claimed);
+
+/// Where the log has `connection ready` alone (PostgreSQL 18), a forged authorization shows nothing.
+#[test]
+fn one_forged_authorization_hides_no_later_login() {
+    let forged = [BEHIND, BEHIND, BEHIND, FORGED_LOGIN, CONTEXT, BEHIND].concat();
+    check(
+        &[&forged, READY],
+        &[
+            (Kind::Suspicious, Some("eve"), Standing::Certain),
+            READY_EVENT,
+        ],
+    );
+}
+
+/// Whoever is ready, or has run SQL, may write lines.
+#[test]
+fn who_is_in_does_not_only_begin() {
+    let ready = READY
+        .replace("10.0.0.1(5000):a@b:[7]", "10.0.0.9(4000):eve@d:[9]")
+        .replace(":10 UTC", ":20 UTC");
+    let line = "2026-11-23 09:38:20 UTC:10.0.0.9(4000):eve@d:[9]:";
+    let sql = format!("{line}ERROR:  division by zero\n{line}STATEMENT:  select 1/0\n");
+    let received = (Kind::Received, None, Standing::Certain);
+    let forged = (Kind::Authorized, Some("eve"), Standing::OfItsBackend);
+    check(
+        &[&[BEHIND, BEHIND, EVE_RECEIVED, &ready, FORGED_LOGIN].concat()],
+        &[
+            received,
+            (Kind::Ready, Some("eve"), Standing::Certain),
+            forged,
+        ],
+    );
+    check(
+        &[&[BEHIND, BEHIND, EVE_RECEIVED, &sql, FORGED_LOGIN].concat()],
+        &[received, forged],
+    );
+}
+
+/// The next session of a process id is another one.
+#[test]
+fn a_session_is_told_again_when_the_one_before_has_ended() {
+    let ended = "2026-11-23 09:38:30 UTC:10.0.0.1(5000):a@b:[7]:LOG:  disconnection: session time: 0:00:20.000 user=a database=b host=10.0.0.1 port=5000\n";
+    let ended = [BEHIND, BEHIND, ended, BEHIND, BEHIND].concat();
+    check(
+        &[READY, &ended, READY],
+        &[
+            READY_EVENT,
+            (Kind::Disconnected, Some("a"), Standing::Certain),
+            READY_EVENT,
+        ],
+    );
+}
+
+/// A quiet log: the next line comes when somebody does something.
+#[test]
+fn a_client_long_after_a_forged_line_is_not_accused() {
+    let login = login("2026-11-23 09:58:25 UTC");
+    let batch = [ANNOUNCED, FORGED, &login, BEHIND].concat();
+    check(
+        &[&batch],
+        &[
+            (Kind::Received, None, Standing::Certain),
+            (Kind::Suspicious, Some("eve"), Standing::Certain),
+            (Kind::Authorized, Some("alice"), Standing::Claimed),
+        ],
+    );
+}
+
+/// A field that is padded is blank without a name, and with a name of blanks.
+#[test]
+fn a_padded_name_of_blanks_is_a_name() {
+    let others =
+        "2026-11-23 09:00:01.000 UTC [9]           @            LOG:  checkpoint starting: time\n"
+            .repeat(3);
+    let refused = "2026-11-23 09:00:01.000 UTC [100]           @d          10.0.0.1(1001) FATAL:  password authentication failed for user \" \"\n";
+    check_behind(
+        "%m [%p] %-10u@%-10d %r ",
+        &[&[&others, refused, &others].concat()],
+        &[(Kind::Rejected, Some(" "), Standing::Certain)],
+    );
+    let ended = "2026-11-23 09:00:02.000 UTC [100] 10.0.0.1(1001) bob@d            LOG:  disconnection: session time: 0:00:01.000 user=bob database=d host=10.0.0.1 port=1001\n";
+    let others = "2026-11-23 09:00:01.000 UTC [100] 10.0.0.1(1001) bob@d x          LOG:  checkpoint starting: time\n".repeat(3);
+    check_behind(
+        "%m [%p] %r %u@%d %-10a ",
+        &[&[&others, ended, &others].concat()],
+        &[(Kind::Disconnected, Some("bob"), Standing::OfItsBackend)],
+    );
+}

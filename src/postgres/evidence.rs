@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hasher, RandomSt
 use lru::LruCache;
 use time::OffsetDateTime;
 
-use super::event::{Backend, Facts};
+use super::event::{Backend, Facts, Kind};
 use super::line::PrefixFields;
 use super::tokens::Severity;
 
@@ -82,9 +82,10 @@ pub(super) struct Seen {
     authorized: Option<u64>,
     /// May its process id and port be another client's by now?
     may_be_new: bool,
-    /// May the client have been let in, in a reading that is not certain? Under which names that has
-    /// been told.
-    may_be_in: Option<u64>,
+    /// May the client have been let in, though no certain line says so?
+    may_be_in: bool,
+    /// Under which names that has been told.
+    told_as: Option<u64>,
 }
 
 /// The evidence of one text, and what is left of the earlier texts of its log.
@@ -218,7 +219,7 @@ impl Evidence<'_> {
     pub(super) fn is_starting_here(&self, seen: &Seen) -> bool {
         [seen.received, seen.authenticated].contains(&Some(self.text))
             && seen.authorized != Some(self.text)
-            && seen.may_be_in.is_none()
+            && !seen.may_be_in
     }
 
     /// Was the client let in in this text?
@@ -266,10 +267,6 @@ impl Evidence<'_> {
             };
             self.note(Some(backend), |known| *known = seen);
         }
-        self.show(Log {
-            received: true,
-            ..self.shown
-        });
     }
 
     /// Perhaps a new backend: what is known of the old one proves nothing against it.
@@ -284,25 +281,47 @@ impl Evidence<'_> {
             seen.authenticated = Some(text);
             seen.authenticated_by_gss = by_gss;
         });
-        self.show(Log {
-            authenticated: true,
-            ..self.shown
-        });
     }
 
     pub(super) fn authorized(&mut self, backend: Option<Backend>) {
         let text = self.text;
         self.note(backend, |seen| seen.authorized = Some(text));
-        self.show(Log {
-            authorized: true,
-            ..self.shown
-        });
+    }
+
+    /// The backend has run SQL: its client has been let in, whether the log tells of that or not.
+    pub(super) fn runs_sql(&mut self, backend: Option<Backend>) {
+        if self.is_received_here(backend) {
+            self.note(backend, |seen| seen.may_be_in = true);
+        }
+    }
+
+    /// The session is over: its process id may be another client's next.
+    pub(super) fn ended(&mut self, backend: Option<Backend>) {
+        if self.seen(backend).may_be_in {
+            self.note(backend, |seen| {
+                (seen.may_be_in, seen.told_as) = (false, None)
+            });
+        }
+    }
+
+    /// The log has lines of this kind: one of them is certain.
+    pub(super) fn shows(&mut self, kind: Kind) {
+        let mut shown = self.shown;
+        match kind {
+            Kind::Received => shown.received = true,
+            Kind::Authenticated => shown.authenticated = true,
+            Kind::Authorized => shown.authorized = true,
+            _ => return,
+        }
+        self.show(shown);
     }
 
     /// Perhaps the client was let in: its session may write lines of its own.
     pub(super) fn perhaps_authorized(&mut self, backend: Option<Backend>, facts: &Facts<'_>) {
         let names = self.names(facts);
-        self.note(backend, |seen| seen.may_be_in = Some(names));
+        self.note(backend, |seen| {
+            (seen.may_be_in, seen.told_as) = (true, Some(names))
+        });
     }
 
     /// Has it been told that perhaps the client was let in, under these names?
@@ -311,7 +330,7 @@ impl Evidence<'_> {
         backend: Option<Backend>,
         facts: &Facts<'_>,
     ) -> bool {
-        let names = self.seen(backend).may_be_in;
+        let names = self.seen(backend).told_as;
         names.is_some_and(|names| names == self.names(facts))
     }
 

@@ -32,8 +32,9 @@ pub(super) fn port(bytes: &[u8]) -> Option<(Option<u16>, usize)> {
     (bytes.get(digits) == Some(&b')')).then_some((Some(port), digits + 1))
 }
 
-/// The decimal number at the start of `bytes`, and how many digits it has.
+/// The decimal number at the start of `bytes`, and how many digits it has: ten at most.
 pub(super) fn number(bytes: &[u8]) -> Option<(u32, usize)> {
+    const MOST_DIGITS: usize = 10;
     let mut number = 0_u32;
     let mut digits = 0;
     while let Some(byte) = bytes.get(digits)
@@ -43,7 +44,9 @@ pub(super) fn number(bytes: &[u8]) -> Option<(u32, usize)> {
         number = number.checked_mul(10)?.checked_add(u32::from(digit))?;
         digits += 1;
     }
-    (digits > 0).then_some((number, digits))
+    (1..=MOST_DIGITS)
+        .contains(&digits)
+        .then_some((number, digits))
 }
 
 /// A padded name, without the spaces that `%10u` puts in front and `%-10u` behind.

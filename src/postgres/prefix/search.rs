@@ -377,11 +377,13 @@ impl<'a, 'p> Search<'a, 'p> {
         let Some(name) = self.slice(at, end).map(|name| unpadded(name, width)) else {
             return false;
         };
+        // Of blanks alone nothing tells whether they are a name or stand for none.
+        let known = (!name.is_empty() || at == end).then_some(name);
         match field {
-            Field::User => self.fields.user = Some(name),
-            Field::Database => self.fields.database = Some(name),
+            Field::User => self.fields.user = known,
+            Field::Database => self.fields.database = known,
             Field::ApplicationName => {
-                self.fields.application_name = Some(name);
+                self.fields.application_name = known;
                 return true;
             }
             _ => {}

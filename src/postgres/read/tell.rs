@@ -31,7 +31,16 @@ impl<'a> Reader<'a, '_, '_> {
                 self.forgery = Some(Forgery { end, time });
             }
             Said::Contradiction => self.reading.counts.unparsed += 1,
-            Said::FromSql | Said::Location | Said::Nothing => {}
+            Said::FromSql => self.note_sql(&line.prefix),
+            Said::Location | Said::Nothing => {}
+        }
+    }
+
+    /// Where no line says that clients are let in, their SQL does.
+    fn note_sql(&mut self, prefix: &PrefixFields<'a>) {
+        if !self.evidence.shows_authorizations() {
+            let backend = self.backend(prefix);
+            self.evidence.runs_sql(backend);
         }
     }
 
@@ -41,7 +50,7 @@ impl<'a> Reader<'a, '_, '_> {
         let before = self.evidence.seen(backend);
         let mut event = self.event(report, prefix, backend, standing);
         if let Some(forgery) = self.unannounced_behind_forgery(kind, backend) {
-            if is_far(forgery.time, event.facts.time) {
+            if is_long_before(event.facts.time, forgery.time) {
                 return self.suspect(prefix, event.offset, standing);
             }
             event.standing = Standing::Claimed;
@@ -57,7 +66,12 @@ impl<'a> Reader<'a, '_, '_> {
             }
             Kind::Authorized => self.note_authorized(event, report, prefix, before),
             Kind::Ready => self.note_ready(event, prefix, before),
-            Kind::Disconnected => self.await_next(event, prefix, false, before),
+            Kind::Disconnected => {
+                if event.standing > Standing::Claimed {
+                    self.evidence.ended(backend);
+                }
+                self.await_next(event, prefix, false, before);
+            }
             Kind::Ended => self.note_end(event),
             Kind::Rejected => self.reject(event, report.named),
             // A session has names.
@@ -117,12 +131,12 @@ impl<'a> Reader<'a, '_, '_> {
         prefix: &PrefixFields<'a>,
         before: Seen,
     ) {
-        if let Some(is_proven) = self.is_news(&event) {
+        if let Some(is_proven) = self.is_news(&event, &before) {
             if !is_proven {
                 event.standing = Standing::Claimed;
-                self.evidence
-                    .perhaps_authorized(event.backend, &event.facts);
             }
+            self.evidence
+                .perhaps_authorized(event.backend, &event.facts);
             self.await_next(event, prefix, is_proven, before);
         }
     }
@@ -189,10 +203,11 @@ impl<'a> Reader<'a, '_, '_> {
 
     /// Is `connection ready` the first that is heard of a session? `None`: it is not.
     /// `Some(true)`: earlier lines of this text show that there was no `connection authorized`.
-    fn is_news(&self, event: &ConnectionEvent<'_>) -> Option<bool> {
+    fn is_news(&self, event: &ConnectionEvent<'_>, before: &Seen) -> Option<bool> {
         let (evidence, backend) = (&self.evidence, event.backend);
         if evidence.is_received_here(backend) {
-            return (!evidence.is_authorized_here(backend)).then_some(true);
+            let is_proven = evidence.is_starting_here(before);
+            return (!evidence.is_authorized_here(backend)).then_some(is_proven);
         }
         let was_told = evidence.is_authorized(backend)
             || evidence.is_perhaps_authorized(backend, &event.facts)
@@ -231,6 +246,9 @@ impl<'a> Reader<'a, '_, '_> {
         if self.evidence.is_authorized(backend) && !message::is_of_startup(named, reason) {
             // Its session may have been established: a `disconnection` would tell.
             event.standing = event.standing.min(Standing::OfItsBackend);
+        }
+        if event.standing > Standing::Claimed {
+            self.evidence.ended(backend);
         }
         self.uncut(&mut event, named);
         self.push(event);
@@ -294,11 +312,14 @@ impl<'a> Reader<'a, '_, '_> {
         let is_next_certain = next.is_some_and(|(_, is_certain)| is_certain);
         let place = held.place;
         self.unsettled = None;
-        if let Some(event) = self.reading.events.get_mut(place)
-            && !is_next_certain
-            && !is_proven
-        {
+        let Some(event) = self.reading.events.get_mut(place) else {
+            return;
+        };
+        if !is_next_certain && !is_proven {
             event.standing = event.standing.min(Standing::OfItsBackend);
+        }
+        if event.standing == Standing::Certain {
+            self.evidence.shows(event.kind);
         }
     }
 
@@ -384,11 +405,10 @@ impl<'a> Reader<'a, '_, '_> {
     }
 }
 
-/// Is the one time stamp further from the other than those of two lines that PostgreSQL wrote one
-/// after the other?
-fn is_far(one: Option<OffsetDateTime>, other: Option<OffsetDateTime>) -> bool {
-    matches!((one, other), (Some(one), Some(other))
-        if (one - other).abs() > time::Duration::minutes(1))
+/// Is `time` so long before the time of the line before that PostgreSQL did not write it there?
+fn is_long_before(time: Option<OffsetDateTime>, before: Option<OffsetDateTime>) -> bool {
+    matches!((time, before), (Some(time), Some(before))
+        if before - time > time::Duration::minutes(1))
 }
 
 fn without_tabs_in(text: &mut Option<Cow<'_, str>>) {
