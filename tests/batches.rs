@@ -218,12 +218,20 @@ fn one_forged_authorization_hides_no_later_login() {
 /// Whoever is ready, or has run SQL, may write lines.
 #[test]
 fn who_is_in_does_not_only_begin() {
+    let received = (Kind::Received, None, Standing::Certain);
     let ready = READY
         .replace("10.0.0.1(5000):a@b:[7]", "10.0.0.9(4000):eve@d:[9]")
         .replace(":10 UTC", ":20 UTC");
+    check(
+        &[&[BEHIND, BEHIND, EVE_RECEIVED, &ready, &ready, BEHIND, BEHIND].concat()],
+        &[
+            received,
+            (Kind::Ready, Some("eve"), Standing::Certain),
+            (Kind::Ready, Some("eve"), Standing::Claimed),
+        ],
+    );
     let line = "2026-11-23 09:38:20 UTC:10.0.0.9(4000):eve@d:[9]:";
     let sql = format!("{line}ERROR:  division by zero\n{line}STATEMENT:  select 1/0\n");
-    let received = (Kind::Received, None, Standing::Certain);
     let forged = (Kind::Authorized, Some("eve"), Standing::OfItsBackend);
     check(
         &[&[BEHIND, BEHIND, EVE_RECEIVED, &ready, FORGED_LOGIN].concat()],

@@ -299,7 +299,7 @@ impl Evidence<'_> {
     pub(super) fn ended(&mut self, backend: Option<Backend>) {
         if self.seen(backend).may_be_in {
             self.note(backend, |seen| {
-                (seen.may_be_in, seen.told_as) = (false, None)
+                (seen.may_be_in, seen.told_as) = (false, None);
             });
         }
     }
@@ -320,7 +320,7 @@ impl Evidence<'_> {
     pub(super) fn perhaps_authorized(&mut self, backend: Option<Backend>, facts: &Facts<'_>) {
         let names = self.names(facts);
         self.note(backend, |seen| {
-            (seen.may_be_in, seen.told_as) = (true, Some(names))
+            (seen.may_be_in, seen.told_as) = (true, Some(names));
         });
     }
 
