@@ -92,7 +92,7 @@ struct Progress<'a> {
     /// Where its `connection received` stands.
     received: Option<usize>,
     /// Who it was about: not every prefix tells on the lines that follow.
-    client: Option<Client<'a>>,
+    client: Option<Box<Client<'a>>>,
     /// What is known before it has an entry, and how well.
     facts: Option<(Standing, Box<Facts<'a>>)>,
     /// What PAM answered, and how certain that is.
@@ -415,12 +415,12 @@ fn detail(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     }
 }
 
-fn client(received: ConnectionEvent<'_>) -> Option<Client<'_>> {
-    Some(Client {
+fn client(received: ConnectionEvent<'_>) -> Option<Box<Client<'_>>> {
+    Some(Box::new(Client {
         standing: received.standing,
         host: received.facts.host?,
         port: received.facts.port,
-    })
+    }))
 }
 
 fn connection(event: ConnectionEvent<'_>) -> Connection<'_> {
