@@ -115,7 +115,15 @@ impl<'a> Reader<'a, '_, '_> {
             return None;
         }
         let rest = self.rests_at(self.at, true).into_iter().next()?;
-        let (mine, its) = (verdict::rank(&record.said), verdict::rank(&rest.said));
+        // What is no entry of its own hides none.
+        let is_entry = !matches!(&record.said, Said::Event(report)
+            if matches!(report.kind, Kind::Received | Kind::Authenticated));
+        let mine = if is_entry {
+            verdict::rank(&record.said)
+        } else {
+            0
+        };
+        let its = verdict::rank(&rest.said);
         (its > mine || its == mine && rest.end < record.end).then_some(rest)
     }
 
