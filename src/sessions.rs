@@ -178,6 +178,7 @@ impl<'a> Sessions<'a> {
             return;
         }
         let mut progress = self.backends.remove(&backend).unwrap_or_default();
+        let is_over = matches!(event.kind, Kind::Rejected | Kind::Disconnected);
         match event.kind {
             Kind::Received => {
                 progress = Progress {
@@ -200,6 +201,10 @@ impl<'a> Sessions<'a> {
             }
             Kind::Disconnected => self.end(&mut progress, event),
             _ => self.enter(&mut progress, event),
+        }
+        if is_over {
+            // Its process id may be another client's next.
+            progress.client = None;
         }
         self.backends.insert(backend, progress);
     }
@@ -228,7 +233,11 @@ impl<'a> Sessions<'a> {
 
     /// Another reading of a line stands alone, but a login that may have been refused is not certain.
     fn add_alternative(&mut self, backend: Backend, event: ConnectionEvent<'a>) {
-        let at = self.backends.get(&backend).and_then(|known| known.entry);
+        let known = self.backends.get_mut(&backend);
+        let at = known.and_then(|known| {
+            known.client = None;
+            known.entry
+        });
         let entry = at.and_then(|at| self.get_mut(at));
         if let Some(entry) = entry
             && event.kind == Kind::Rejected
