@@ -272,10 +272,11 @@ impl<'a> Sessions<'a> {
             Some((earlier, facts)) if earlier >= standing => learn(later, *facts),
             _ => later,
         };
-        let client = progress.client.as_ref().filter(|_| facts.host.is_none());
-        if let Some(client) = client.filter(|client| client.standing >= standing) {
-            facts.host = Some(client.host.clone());
-            facts.port = client.port;
+        let client = progress.client.take();
+        if let Some(client) = client.filter(|client| client.standing >= standing)
+            && facts.host.is_none()
+        {
+            (facts.host, facts.port) = (Some(client.host), client.port);
         }
         facts
     }
