@@ -179,6 +179,14 @@ impl<'a> Sessions<'a> {
         }
         let mut progress = self.backends.remove(&backend).unwrap_or_default();
         let is_over = matches!(event.kind, Kind::Rejected | Kind::Disconnected);
+        let begins = matches!(
+            event.kind,
+            Kind::Authenticated | Kind::Authorized | Kind::Ready
+        );
+        if begins && self.is_over(&progress) {
+            // Another client has its process id.
+            progress = Progress::default();
+        }
         match event.kind {
             Kind::Received => {
                 progress = Progress {
@@ -251,6 +259,11 @@ impl<'a> Sessions<'a> {
     fn entry(&self, progress: &Progress<'a>) -> Option<&Connection<'a>> {
         let at = progress.entry?.checked_sub(self.taken)?;
         self.connections.get(at)
+    }
+
+    fn is_over(&self, progress: &Progress<'a>) -> bool {
+        let entry = self.entry(progress);
+        entry.is_some_and(|entry| entry.outcome != Outcome::Authorized)
     }
 
     fn is_let_in(&self, progress: &Progress<'a>) -> bool {

@@ -6,7 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
-use aurora_connection_audit::postgres::event::{Encryption, Kind, Standing};
+use aurora_connection_audit::postgres::event::{ConnectionEvent, Encryption, Kind, Standing};
 use aurora_connection_audit::postgres::{Announced, DEFAULT_LOG_LINE_PREFIX, LogLinePrefix, read};
 use aurora_connection_audit::sessions;
 
@@ -281,5 +281,154 @@ fn a_padded_name_of_blanks_is_a_name() {
         "%m [%p] %r %u@%d %-10a ",
         &[&[&others, ended, &others].concat()],
         &[(Kind::Disconnected, Some("bob"), Standing::OfItsBackend)],
+    );
+}
+
+/// A client that was refused is gone: another may come from its port at once.
+#[test]
+fn who_was_refused_obscures_no_client_that_follows() {
+    let batch = r#"2026-11-23 09:00:04 UTC] ::1(115)|[unknown] [unknown]=1] : 4259] LOG:  connection received: host=::1 port=115
+2026-11-23 09:00:04 UTC] 10.0.1.23(120)|my db x:y=1] : 4264] LOG:  connection authorized: user=x:y database=my db application_name=app - 10.0.1.23:5
+2026-11-23 09:00:04 UTC] ::1(115)|d=7] : 4259] LOG:  no
+2026-11-23 09:00:00 A] 1(1)|c e ceo=2] : 4259] FATAL:  sorry, too many clients already
+2026-11-23 09:00:04 UTC] 10.0.1.23(120)|my db x:y=2] : 4264] FATAL:  invalid value for parameter "client_encoding": "�CONTEXT:  FATAL:  no2026-11-23 09:00:00 A] 1(1)|" does not exist�@STATEMENT:  =7] : 4264] "
+2026-11-23 09:00:06 UTC] ::1(115)|[unknown] [unknown]=1] : 4263] LOG:  connection received: host=::1 port=115
+2026-11-23 09:00:06 UTC] ::1(115)|d=7] : 4259] LOG:  no
+2026-11-23 09:00:00 A] 1(1)|c e=7] : 4259 
+2026-11-23 09:00:05 UTC] 1(1)|ceo=2] : 4263] FATAL:  password authentication failed for user "
+	2026-11-23 09:00:05 UTC] 1(1)|ceo"
+2026-11-23 09:00:06 UTC] ::1(115)|d=7] : 4259] LOG:  no
+2026-11-23 09:00:00 A] 1(1)|c e=7] : 4259 
+2026-11-23 09:00:05 UTC] 1(1)|ceo=3] : 4263] DETAIL:  Password does not match for user "
+	2026-11-23 09:00:05 UTC] 1(1)|ceo".
+"#;
+    let prefix = LogLinePrefix::compile("%t] %r|%d %u=%l] : %p] ").unwrap();
+    let mut announced = Announced::default();
+    let reading = read(batch, &prefix, &mut announced.text_of("log"));
+    let is_cut = |event: &ConnectionEvent<'_>| {
+        event.standing == Standing::Certain
+            && event.facts.database.as_deref() == Some("c e=7] : 4259")
+    };
+    assert!(!reading.events.iter().any(is_cut), "{:#?}", reading.events);
+}
+
+/// The client's own words can name the port of one that was refused.
+#[test]
+fn who_was_refused_is_no_evidence_for_who_follows() {
+    const PREFIX: &str = "%t|%r %d|%u,db=%p] ";
+    let line = |names: &str, message: &str| {
+        format!("2026-11-23 09:00:00 UTC|10.0.1.23(97) {names},db=3] {message}\n")
+    };
+    let behind = "2026-11-23 09:00:00 UTC| |,db=9] LOG:  checkpoint starting: time\n".repeat(4);
+    let received = line(
+        "[unknown]|[unknown]",
+        "LOG:  connection received: host=10.0.1.23 port=97",
+    );
+    let refused = line(
+        "d|eve",
+        "FATAL:  password authentication failed for user \"eve\"",
+    );
+    // Perhaps behind the line feed in the name of a database.
+    let second = [&*refused, &behind].concat();
+    let told = |standing| (Kind::Rejected, Some("eve"), standing);
+    let announced = (Kind::Received, None, Standing::Certain);
+    check_behind(
+        PREFIX,
+        &[&[&*received, &behind].concat(), &second],
+        &[announced, told(Standing::Certain)],
+    );
+    check_behind(
+        PREFIX,
+        &[&[&*received, &refused, &behind].concat(), &second],
+        &[announced, told(Standing::Certain), told(Standing::Claimed)],
+    );
+}
+
+/// Two clients had the process id, and the line that announces the second is in doubt.
+#[test]
+fn a_refusal_is_not_told_with_the_address_of_a_client_before() {
+    let batch = r#"2026-11-23 09:00:00.000 UTC: [unknown]:[unknown]] 23:LOG:  connection received: host=10.0.1.23 port=50019
+2026-11-23 09:00:00.001 UTC: [unknown]:[unknown]] 17:LOG:  connection received: host=::1 port=50013
+2026-11-23 09:00:00.002 UTC: 
+2026-11-23 09:00:00.000 A: ] 17:FATAL:  no
+2026-11-23 09:00:00:", database "
+x
+2026-11-23 09:00:00.763 UTC: u] 23:FATAL:  the database system is starting up
+2026-11-23 09:00:00.002 UTC: [unknown]:[unknown]] 23:LOG:  connection received: host=::1 port=50021
+2026-11-23 09:00:00.003 UTC: 
+2026-11-23 09:00:00.000 A: :x
+2026-11-23 09:00:00.763 UTC: u] 17:FATAL:  password authentication failed for user "x
+	2026-11-23 09:00:00.763 UTC: u"
+2026-11-23 09:00:00.003 UTC: b:bob] 17:LOG:  no
+2026-11-23 09:00:00.004 UTC: b:eve] 23:LOG:  no
+2026-11-23 09:00:00.004 UTC: b:eve] 23:FATAL:  password authentication failed for user "eve"
+2026-11-23 09:00:00.004 UTC: b:eve] 23:DETAIL:  Password does not match for user "eve".
+2026-11-23 09:00:00.005 UTC: :] 9:LOG:  checkpoint starting: time
+2026-11-23 09:00:00.005 UTC: :] 9:LOG:  checkpoint starting: time
+2026-11-23 09:00:00.005 UTC: :] 9:LOG:  checkpoint starting: time
+"#;
+    let prefix = LogLinePrefix::compile("%m: %d:%u] %p:").unwrap();
+    let mut announced = Announced::default();
+    let reading = read(batch, &prefix, &mut announced.text_of("log"));
+    let connections = sessions::join(reading.events);
+    let is_of_eve = |one: &&sessions::Connection<'_>| one.facts.user.as_deref() == Some("eve");
+    let eve = connections.iter().find(is_of_eve).unwrap();
+    assert_eq!(eve.facts.host, None, "{connections:#?}");
+}
+
+/// The line may be the rest of a record that was cut in the name of its user.
+#[test]
+fn an_authentication_hides_no_refusal_that_its_line_can_end() {
+    let batch = "1795424400.000=,4243@: FATAL:  invalid password packet size\n1795424403.841=b=|a=b,4244@: LOG:  connection authenticated: identity=\"a=b\" method=scram-sha-256 (/rdsdbdata/config/pg_hba.conf:18)\n";
+    let prefix = LogLinePrefix::compile("%n=%d=%q|%u,%p@%q: ").unwrap();
+    let mut announced = Announced::default();
+    let reading = read(batch, &prefix, &mut announced.text_of("log"));
+    let is_refusal = |event: &ConnectionEvent<'_>| {
+        event.kind == Kind::Rejected && event.facts.backend_pid == Some(4243)
+    };
+    assert!(
+        reading.events.iter().any(is_refusal),
+        "{:#?}",
+        reading.events
+    );
+}
+
+/// The next session of a process id is another client's.
+#[test]
+fn a_login_is_not_told_with_the_address_of_a_session_that_ended() {
+    let batch = "\
+2026-11-23 09:00:00 UTC [14] bob@d LOG:  connection authorized: user=bob database=d application_name=psql
+2026-11-23 09:00:01 UTC [14] bob@d LOG:  disconnection: session time: 0:00:01.000 user=bob database=d host=10.0.0.1 port=5000
+2026-11-23 09:00:02 UTC [14] amy@d LOG:  connection authorized: user=amy database=d
+2026-11-23 09:00:03 UTC [9] @ LOG:  checkpoint starting: time
+";
+    let prefix = LogLinePrefix::compile("%t [%p] %u@%d ").unwrap();
+    let mut announced = Announced::default();
+    let reading = read(batch, &prefix, &mut announced.text_of("log"));
+    let connections = sessions::join(reading.events);
+    let amy = &connections.last().unwrap().facts;
+    let facts = (&amy.host, amy.port, &amy.application_name);
+    assert_eq!(facts, (&None, None, &None), "{connections:#?}");
+}
+
+/// A session can say of itself that it has ended.
+#[test]
+fn a_session_is_not_gone_because_its_last_words_say_so() {
+    let line =
+        |message: &str| format!("2026-11-23 09:38:25 UTC:10.0.0.9(4000):eve@d:[9]:{message}\n");
+    let ended = line(
+        "LOG:  disconnection: session time: 0:00:20.000 user=eve database=d host=10.0.0.9 port=4000",
+    );
+    let fatal = line("FATAL:  out of memory");
+    let first = [BEHIND, BEHIND, EVE_RECEIVED, FORGED_LOGIN, &ended].concat();
+    let second = [CONTEXT, &fatal, BEHIND, BEHIND].concat();
+    check(
+        &[&first, &second],
+        &[
+            (Kind::Received, None, Standing::Certain),
+            (Kind::Authorized, Some("eve"), Standing::Certain),
+            (Kind::Disconnected, Some("eve"), Standing::OfItsBackend),
+            (Kind::Rejected, Some("eve"), Standing::OfItsBackend),
+        ],
     );
 }

@@ -295,6 +295,11 @@ impl Evidence<'_> {
         }
     }
 
+    /// The backend is gone for certain: its process id and port may be another client's next.
+    pub(super) fn forget(&mut self, backend: Option<Backend>) {
+        self.restore(backend, Seen::default());
+    }
+
     /// The session is over: its process id may be another client's next.
     pub(super) fn ended(&mut self, backend: Option<Backend>) {
         if self.seen(backend).may_be_in {

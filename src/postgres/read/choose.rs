@@ -1,5 +1,6 @@
 //! Of several readings of a line: which are possible, and what is likeliest.
 
+use super::super::event::Kind;
 use super::super::line::{LogLine, PrefixFields};
 use super::super::message::{self, Said};
 use super::super::prefix::Readings;
@@ -114,10 +115,7 @@ impl<'a> Reader<'a, '_, '_> {
             });
         }
         if self.behind != Behind::Unknown && has_one_client(possible) {
-            keep_if_any(possible, |judgement| {
-                let backend = self.evidence.backend(&judgement.line.prefix);
-                self.evidence.is_known_here(backend)
-            });
+            keep_if_any(possible, |judgement| self.is_expected(judgement));
         }
         keep_if_any(possible, |judgement| {
             judgement.said != Said::Contradiction
@@ -131,13 +129,20 @@ impl<'a> Reader<'a, '_, '_> {
         }
     }
 
+    /// Has this text shown the backend, does the record begin one, or is it part of its last report?
+    fn is_expected(&self, judgement: &Judgement<'a>) -> bool {
+        let is_new =
+            matches!(&judgement.said, Said::Event(report) if report.kind == Kind::Received);
+        is_new || self.goes_with_last(judgement) || {
+            let backend = self.evidence.backend(&judgement.line.prefix);
+            self.evidence.is_known_here(backend)
+        }
+    }
+
     /// Keeps what is more likely, for what is seen before and behind.
     pub(super) fn prefer(&self, possible: &mut Vec<Judgement<'a>>) {
         if self.behind != Behind::Unknown {
-            keep_if_any(possible, |judgement| {
-                let backend = self.evidence.backend(&judgement.line.prefix);
-                self.evidence.is_known_here(backend)
-            });
+            keep_if_any(possible, |judgement| self.is_expected(judgement));
         }
         keep_if_any(possible, |judgement| self.goes_with_last(judgement));
         keep_if_any(possible, |judgement| self.is_of_sql(judgement));

@@ -67,9 +67,7 @@ impl<'a> Reader<'a, '_, '_> {
             Kind::Authorized => self.note_authorized(event, report, prefix, before),
             Kind::Ready => self.note_ready(event, prefix, before),
             Kind::Disconnected => {
-                if event.standing > Standing::Claimed {
-                    self.evidence.ended(backend);
-                }
+                self.note_gone(&event);
                 self.await_next(event, prefix, false, before);
             }
             Kind::Ended => self.note_end(event),
@@ -247,10 +245,8 @@ impl<'a> Reader<'a, '_, '_> {
             // Its session may have been established: a `disconnection` would tell.
             event.standing = event.standing.min(Standing::OfItsBackend);
         }
-        if event.standing > Standing::Claimed {
-            self.evidence.ended(backend);
-        }
         self.uncut(&mut event, named);
+        self.note_gone(&event);
         self.push(event);
     }
 
@@ -310,7 +306,7 @@ impl<'a> Reader<'a, '_, '_> {
         }
         let is_proven = held.is_proven && self.behind != Behind::Unknown;
         let is_next_certain = next.is_some_and(|(_, is_certain)| is_certain);
-        let place = held.place;
+        let (place, before) = (held.place, held.before);
         self.unsettled = None;
         let Some(event) = self.reading.events.get_mut(place) else {
             return;
@@ -318,8 +314,22 @@ impl<'a> Reader<'a, '_, '_> {
         if !is_next_certain && !is_proven {
             event.standing = event.standing.min(Standing::OfItsBackend);
         }
-        if event.standing == Standing::Certain {
-            self.evidence.shows(event.kind);
+        let (kind, backend, standing) = (event.kind, event.backend, event.standing);
+        if standing == Standing::Certain {
+            self.evidence.shows(kind);
+        } else if kind == Kind::Disconnected && standing == Standing::OfItsBackend {
+            // The session may have said so itself.
+            self.evidence.restore(backend, before);
+            self.evidence.ended(backend);
+        }
+    }
+
+    /// No line of the backend follows one that is certain.
+    fn note_gone(&mut self, event: &ConnectionEvent<'a>) {
+        match event.standing {
+            Standing::Certain => self.evidence.forget(event.backend),
+            Standing::OfItsBackend => self.evidence.ended(event.backend),
+            Standing::Claimed | Standing::Alternative => {}
         }
     }
 
