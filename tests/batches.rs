@@ -432,3 +432,35 @@ fn a_session_is_not_gone_because_its_last_words_say_so() {
         ],
     );
 }
+
+/// The line behind a login may be the DETAIL of its backend, or another's login.
+#[test]
+fn a_line_that_has_another_reading_accuses_nobody() {
+    let batch = "\
+2026-11-23 09:00:00 UTC/[unknown]=98,db=LOG:  connection received: host=fe80::99%lo port=50004
+2026-11-23 09:00:00 UTC/d=98,db=LOG:  connection authorized: user=a=b database=d application_name=psql
+2026-11-23 09:00:00 UTC/d=98,db=DETAIL:  connection authorized: user=a=b databa=101,db=LOG:  connection authorized: user=LOG database=d=98,db=DETAIL:  connection authorized: user=a=b databa
+";
+    let prefix = LogLinePrefix::compile("%t/%d=%p,db=").unwrap();
+    let reading = read(batch, &prefix, &mut Announced::default().text_of("log"));
+    let is_accused = |event: &ConnectionEvent<'_>| event.kind == Kind::Suspicious;
+    assert!(
+        !reading.events.iter().any(is_accused),
+        "{:#?}",
+        reading.events
+    );
+}
+
+/// The first line may be the rest of a record, and is then shorter than the record that it begins.
+#[test]
+fn a_login_hides_no_refusal_that_its_first_line_can_end() {
+    let batch = "1795424401.842] a FATAL:  sorry, too many clients already\n1795424400.043] d user=98 [3: a=b LOG:  replication connection authorized: user=a=b application_name=psql\n";
+    let prefix = LogLinePrefix::compile("%n] %q%d user=%q%p [%q%l: %u ").unwrap();
+    let reading = read(batch, &prefix, &mut Announced::default().text_of("log"));
+    let is_refusal = |event: &ConnectionEvent<'_>| event.kind == Kind::Rejected;
+    assert!(
+        reading.events.iter().any(is_refusal),
+        "{:#?}",
+        reading.events
+    );
+}

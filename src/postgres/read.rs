@@ -181,6 +181,15 @@ struct Reader<'a, 'r, 'm> {
     last_time: (&'a str, Option<OffsetDateTime>),
 }
 
+/// The line behind one that waits for it.
+struct Next<'n, 'a> {
+    judgement: &'n Judgement<'a>,
+    /// Do all its readings say the same?
+    is_only: bool,
+    /// Is it certain whose it is?
+    is_certain: bool,
+}
+
 /// A line whose next line tells whether PostgreSQL wrote it, or a session by SQL.
 struct Unsettled<'a> {
     /// Its place among the events.
@@ -331,7 +340,11 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
             return false;
         }
         let is_settled = standing > Standing::Claimed || self.is_of_another_client(judgement);
-        self.settle(Some((judgement, is_settled)));
+        self.settle(Some(Next {
+            judgement,
+            is_only,
+            is_certain: is_settled,
+        }));
         let mark = self.mark_if_more();
         self.doubt = doubt;
         self.reading.counts.records += 1;

@@ -96,7 +96,8 @@ impl<'a> Reader<'a, '_, '_> {
             return false;
         };
         let others: Vec<_> = rests.collect();
-        self.settle(Some((&judgement, false)));
+        // The rest of a record accuses nobody.
+        self.settle(None);
         self.reading.counts.continuations += 1 + self.feeds(self.at, judgement.end);
         let start = std::mem::replace(&mut self.at, judgement.end + 1);
         self.claim(judgement, start, Standing::Claimed);
@@ -104,8 +105,8 @@ impl<'a> Reader<'a, '_, '_> {
         true
     }
 
-    /// A record may be the rest of another, whose message repeats more names, or no fewer before the
-    /// record ends.
+    /// A record may be the rest of another, whose message repeats more names, or says something before
+    /// the record ends.
     pub(super) fn claimed_rest(
         &self,
         record: &Judgement<'a>,
@@ -124,7 +125,7 @@ impl<'a> Reader<'a, '_, '_> {
             0
         };
         let its = verdict::rank(&rest.said);
-        (its > mine || its == mine && rest.end < record.end).then_some(rest)
+        (its > mine || its > 0 && rest.end < record.end).then_some(rest)
     }
 
     /// Tells what the rest of a record says.

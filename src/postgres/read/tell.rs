@@ -12,7 +12,7 @@ use super::super::time_stamp;
 use super::super::tokens::Severity;
 use super::super::verdict::Judgement;
 use super::choose::is_same_backend;
-use super::{Behind, Reader, Unsettled};
+use super::{Behind, Next, Reader, Unsettled};
 
 impl<'a> Reader<'a, '_, '_> {
     /// Takes note of what a record says.
@@ -291,21 +291,22 @@ impl<'a> Reader<'a, '_, '_> {
     }
 
     /// `RAISE LOG` can write the text of any message; PostgreSQL then adds CONTEXT and STATEMENT
-    /// lines of the same backend. `next` is the line behind the one that is held, and whether it is
-    /// certain whose it is.
-    pub(super) fn settle(&mut self, next: Option<(&Judgement<'a>, bool)>) {
+    /// lines of the same backend. `next` is the line behind the one that is held.
+    pub(super) fn settle(&mut self, next: Option<Next<'_, 'a>>) {
         let Some(held) = &self.unsettled else {
             return;
         };
-        let is_next_of_same =
-            next.is_some_and(|(next, _)| is_same_backend(&held.prefix, &next.line.prefix));
-        match next.map(|(next, _)| &next.said) {
-            Some(Said::Location) if is_next_of_same => return,
-            Some(Said::FromSql | Said::Detail(_)) if is_next_of_same => return self.disown(),
-            _ => {}
+        if let Some(next) = &next
+            && is_same_backend(&held.prefix, &next.judgement.line.prefix)
+        {
+            match next.judgement.said {
+                Said::Location => return,
+                Said::FromSql | Said::Detail(_) if next.is_only => return self.disown(),
+                _ => {}
+            }
         }
         let is_proven = held.is_proven && self.behind != Behind::Unknown;
-        let is_next_certain = next.is_some_and(|(_, is_certain)| is_certain);
+        let is_next_certain = next.is_some_and(|next| next.is_certain);
         let (place, before) = (held.place, held.before);
         self.unsettled = None;
         let Some(event) = self.reading.events.get_mut(place) else {
