@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Hands hostile payloads to the real `bootstrap`, and prints what it answers, how long it takes, and
-how much memory it needs at the most. Ends with 1 if a payload takes more than 192 MB, is not
-answered, or makes the process panic.
+how much memory it needs at the most. Ends with 1 if a payload takes more than 192 MB, makes the
+process panic, or is answered otherwise than it should be: each that can be read is taken, and posted
+once where it has something to tell.
 
     cargo build --release --no-default-features --bin bootstrap
     scripts/hostile-payloads.py [target/release/bootstrap]
@@ -30,7 +31,7 @@ class Servers(http.server.ThreadingHTTPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.events, self.answers = queue.Queue(), queue.Queue()
+        self.events, self.answers, self.posts = queue.Queue(), queue.Queue(), 0
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, *_):
@@ -72,6 +73,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.server.answers.put(("error" in self.path, body.decode("utf-8", "replace")))
             self.answer(202, b"{}")
         else:
+            self.server.posts += 1
             self.answer(200, b"ok")
 
     def chunks(self):
@@ -162,8 +164,10 @@ PAYLOADS = {
     "30 MiB of tabs behind line feeds": wrap(document(["\n\t" * (7 << 20)])),
     "30 MiB of heads without an end": wrap(many(lambda _: "2026-11-23 09:38:10 UTC:1(1):x")),
     "30 MiB of names of `@`": wrap(many(lambda i: f"2026-11-23 09:38:10 UTC:1(1):{'@' * 60}:[{i % 99}]:FATAL:  no")),
+    # The dearest to read: longer than a batch of its own is tried to be posted.
+    "14 MiB of names of ten `@`": wrap(many(lambda i: f"2026-11-23 09:38:10 UTC:1(1):{'@' * 10}:[{i % 99}]:FATAL:  no", 14 << 20)),
     "30 MiB of names of `:[7]:LOG:  `": wrap(many(lambda i: f"2026-11-23 09:38:10 UTC:1(1):a@{':[7]:LOG:  ' * 5}:[{i % 99}]:FATAL:  no")),
-    "30 MiB of names of bytes that are no UTF-8": wrap(many(lambda i: f"2026-11-23 09:38:10 UTC:1(1):{chr(0xfffd) * 60}@{chr(0xfffd) * 60}:[{i % 99}]:FATAL:  no", 20 << 20)),
+    "30 MiB of names of bytes that are no UTF-8": wrap(many(lambda i: f"2026-11-23 09:38:10 UTC:1(1):{chr(0xfffd) * 60}@{chr(0xfffd) * 60}:[{i % 99}]:FATAL:  no", 14 << 20)),
     "a record of 30 MiB": wrap(long("x", 30 << 20, "a@b:[7]:LOG:  statement: ")),
     "an application name of 1 MiB of ` GSS (`": wrap(long(" GSS (authenticated=", 1 << 20, AUTHORIZED)),
     "an application name of 1 MiB of ` SSL enabled (`": wrap(long(" SSL enabled (protocol=a, cipher=b, bits=1)", 1 << 20, AUTHORIZED)),
@@ -171,6 +175,21 @@ PAYLOADS = {
     "a stream of 6 MB": stream([document([f"{x} {at}" for at in range(700) for x in LOGIN]) for _ in range(200)]),
     "a stream of records of 30 MiB": stream([many(lambda i: f"2026-11-23 09:38:10 UTC:1(1):u{i % 99}@b:[7]:LOG:  connection authorized: user=u{i % 99} database=b", 30 << 20)] * 30, 9),
     "a stream of 10 000 records that are none": json.dumps({"Records": [{"kinesis": {"data": "!"}, "eventID": str(at)} for at in range(10_000)]}).encode(),
+}
+
+# Of those that cannot be read; all others are taken.
+ERRORS = {
+    "no JSON object": "Payload.NotASubscription",
+    "100 000 brackets outside": "Payload.NotASubscription",
+    "two awslogs": "Payload.NotASubscription",
+    "no base64": "Payload.Base64",
+    "no gzip": "Payload.Gzip",
+    "gzip that is cut off": "Payload.Gzip",
+    "700 MiB of blanks": "Payload.TooLarge",
+    "33 MiB of blanks": "Payload.TooLarge",
+    "no JSON inside": "Payload.Json",
+    "log events null": "Payload.Json",
+    "a time stamp of 1e400": "Payload.Json",
 }
 
 
@@ -201,21 +220,38 @@ def run(bootstrap, event):
         panicked = b"panicked" in log.read()
     servers.shutdown()
     servers.server_close()
-    return seconds, peak, failed, answer, panicked
+    return seconds, peak, failed, answer, panicked, servers.posts
+
+
+def said(failed, answer):
+    if not failed:
+        return "taken"
+    return json.loads(answer).get("errorType", answer) if answer[:1] == "{" else answer
+
+
+def fault(name, peak, failed, answer, panicked, posts):
+    """What is wrong with an answer, if anything is."""
+    if panicked:
+        return "panicked"
+    if peak > MOST_MEMORY:
+        return "too much memory"
+    if said(failed, answer) != ERRORS.get(name, "taken"):
+        return f"should be {ERRORS.get(name, 'taken')}"
+    if posts > (0 if failed else 1):
+        return f"posted {posts} times"
+    return ""
 
 
 def main():
     bootstrap = sys.argv[1] if len(sys.argv) > 1 else "target/release/bootstrap"
-    print(f"{len(PAYLOADS)} payloads\n{'payload':52} {'KiB':>6} {'s':>6} {'peak MB':>8}  answer")
+    print(f"{len(PAYLOADS)} payloads\n{'payload':52} {'KiB':>6} {'s':>6} {'peak MB':>8} {'posts':>5}  answer")
     bad = 0
     for name, event in PAYLOADS.items():
-        seconds, peak, failed, answer, panicked = run(bootstrap, event)
-        is_bad = peak > MOST_MEMORY or answer == "NO ANSWER" or panicked
-        bad += is_bad
-        said = json.loads(answer).get("errorType", answer) if failed and answer[:1] == "{" else answer
-        said = "taken" if not failed else said
-        mark = "  <-- " + ("panicked" if panicked else "too much") if is_bad else ""
-        print(f"{name:52} {len(event) / 1024:6.0f} {seconds:6.2f} {peak / 1000:8.1f}  {said}{mark}", flush=True)
+        seconds, peak, failed, answer, panicked, posts = run(bootstrap, event)
+        wrong = fault(name, peak, failed, answer, panicked, posts)
+        bad += bool(wrong)
+        mark = f"  <-- {wrong}" if wrong else ""
+        print(f"{name:52} {len(event) / 1024:6.0f} {seconds:6.2f} {peak / 1000:8.1f} {posts:5}  {said(failed, answer)}{mark}", flush=True)
     print(f"{bad} of {len(PAYLOADS)} payloads are not taken as they should be")
     return bad > 0
 

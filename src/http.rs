@@ -62,6 +62,9 @@ pub enum SendError {
     /// No or half an answer in time.
     #[error("no answer in time")]
     Timeout,
+    /// Nothing was sent: what is sent too late may arrive, and is then sent again.
+    #[error("no time was left for a request")]
+    TooLate,
     /// DNS.
     #[error("the host name cannot be resolved")]
     NameResolution,
@@ -129,7 +132,7 @@ pub fn certificate_authorities() -> String {
     pem
 }
 
-/// One attempt, no longer than the deadline leaves.
+/// One attempt, no longer than the deadline leaves; none when it leaves less than 200 ms.
 ///
 /// # Errors
 /// When there is no whole answer in time.
@@ -139,7 +142,7 @@ pub async fn send(
     body: Vec<u8>,
     deadline: Instant,
 ) -> Result<Answer, SendError> {
-    let limit = attempt_timeout(deadline);
+    let limit = attempt_timeout(deadline).ok_or(SendError::TooLate)?;
     let request = request
         .timeout(limit)
         .body(body)
@@ -150,9 +153,10 @@ pub async fn send(
 }
 
 /// Half of what the deadline leaves, so that a stalled connection leaves time for another attempt.
-fn attempt_timeout(deadline: Instant) -> Duration {
+fn attempt_timeout(deadline: Instant) -> Option<Duration> {
     let left = deadline.saturating_duration_since(Instant::now());
-    ATTEMPT_TIMEOUT.min((left / 2).max(SHORTEST_ATTEMPT).min(left))
+    let limit = (left / 2).clamp(SHORTEST_ATTEMPT, ATTEMPT_TIMEOUT);
+    (left >= SHORTEST_ATTEMPT).then_some(limit)
 }
 
 async fn exchange(client: &HttpClient, request: Request<Vec<u8>>) -> Result<Answer, SendError> {

@@ -111,13 +111,7 @@ async fn direct(
     deadline: Instant,
 ) -> Result<Value, Error> {
     let batch = cloudwatch::decode(&data)?;
-    let limit = match data.len() {
-        ..MOST_QUEUED => Limit {
-            deadline: deadline.min(Instant::now() + LONGEST_DIRECT),
-            throttled: Throttled::FailsSoon,
-        },
-        _ => to_the_end(deadline),
-    };
+    let fits_the_queue = data.len() < MOST_QUEUED;
     drop(data);
     let mut window = Window::default();
     let mut turn = Turn::default();
@@ -127,6 +121,15 @@ async fn direct(
     } else {
         tracing::info!("control message");
     }
+    // What was read for long has the same time to be posted.
+    let limit = if fits_the_queue {
+        Limit {
+            deadline: deadline.min(Instant::now() + LONGEST_DIRECT),
+            throttled: Throttled::FailsSoon,
+        }
+    } else {
+        to_the_end(deadline)
+    };
     let told = tell(app, memory, window, turn, limit).await;
     match told.failed.into_iter().next() {
         Some((_, error)) => Err(error.into()),

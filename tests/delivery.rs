@@ -64,6 +64,21 @@ fn a_window_waits_for_longer_than_a_batch_does() {
     assert!(posts[1].at - posts[0].at >= Duration::from_secs(4));
 }
 
+/// What is sent with no time left for an answer may arrive, and is then sent again.
+#[test]
+fn nothing_is_posted_too_late_for_an_answer() {
+    let function = Function::start(|_| ());
+    let event = payload(&login("alice", 1));
+    // Half a second of it is kept for the report.
+    let outcome = function.invoke_within(&event, Duration::from_millis(600));
+    assert_eq!(error_type(&outcome), "Slack.Unreachable");
+    assert!(outcome.body.to_string().contains("no time was left"));
+    assert!(function.local.posts().is_empty());
+    let outcome = function.invoke(&event);
+    assert!(!outcome.failed, "{}", outcome.body);
+    assert_eq!(function.taken().len(), 1);
+}
+
 /// Its record would not fit into a message of the queue.
 #[test]
 fn a_payload_that_the_queue_may_not_take_is_tried_to_the_end() {
