@@ -15,11 +15,13 @@ check: format lint doc test
 format:
     cargo fmt --all --check
     cargo fmt --manifest-path {{ packer }} --check
+    cargo fmt --manifest-path fuzz/Cargo.toml --check
 
-# Clippy, pedantic
+# Clippy, pedantic; and the versions that fuzz/ locks
 lint:
     cargo clippy --quiet --locked --all-targets --all-features -- -D warnings
     cargo clippy --quiet --locked --manifest-path {{ packer }} --target-dir target -- -D warnings
+    cargo metadata --quiet --locked --manifest-path fuzz/Cargo.toml --format-version 1 >/dev/null
 
 # the documentation's links and examples
 doc:

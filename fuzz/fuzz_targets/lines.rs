@@ -29,7 +29,11 @@ fuzz_target!(|data: &[u8]| {
     let prefix = LogLinePrefix::compile(setting).unwrap();
     let text = String::from_utf8_lossy(text);
 
-    let reading = read(text.as_ref(), &prefix, &mut Announced::default().text_of(""));
+    let reading = read(
+        text.as_ref(),
+        &prefix,
+        &mut Announced::default().text_of(""),
+    );
     check(&text, &reading);
     check_connections(reading.events);
 

@@ -14,11 +14,17 @@ fuzz_target!(|data: &[u8]| {
             let _ = read(line, &prefix, &mut Announced::default().text_of(""));
         }
         Err(PrefixError::UnknownEscape(letter, at)) => {
-            assert!(setting[at..].starts_with(letter), "byte {at} of {setting:?}");
+            assert!(
+                setting[at..].starts_with(letter),
+                "byte {at} of {setting:?}"
+            );
         }
         Err(PrefixError::LoneEscape) => assert!(setting.contains('%')),
         Err(PrefixError::SideBySide(first, second)) => {
-            assert!(setting.contains(first) && setting.contains(second), "{setting:?}");
+            assert!(
+                setting.contains(first) && setting.contains(second),
+                "{setting:?}"
+            );
         }
         Err(PrefixError::NoStart(letter)) => assert!(setting.contains(letter), "{setting:?}"),
     }
