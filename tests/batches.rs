@@ -464,3 +464,16 @@ fn a_login_hides_no_refusal_that_its_first_line_can_end() {
         reading.events
     );
 }
+
+/// An application name can imitate a CONTEXT line.
+#[test]
+fn what_may_be_context_is_told_for_what_else_it_may_be() {
+    let batch = "\
+2026-11-23 09:00:04.392 UTC:10.0.9.7(50007):u@appdb:[32010]:6:28P01:2026-11-23 09:00:01 UTC:3/15:0:6b040091.7d0a:LOG:  connection received: host=::1 port=1CONTEXT:  2026-01-01 FATAL:  terminating connection due to idle-session timeout
+2026-11-23 09:00:05.439 UTC:10.0.9.7(50007):u@appdb:[32010]:7:00000:2026-11-23 09:00:01 UTC:3/15:0:6b040091.7d0a:LOG:  connection received: host=::1 port=1CONTEXT:  2026-01-01 LOG:  disconnection: session time: 1:16:44.556 user=u database=appdb host=10.0.9.7 port=50007
+";
+    let prefix = LogLinePrefix::compile("%m:%r:%u@%d:[%p]:%l:%e:%s:%v:%x:%c:%q%a").unwrap();
+    let reading = read(batch, &prefix, &mut Announced::default().text_of("log"));
+    let is_end = |event: &ConnectionEvent<'_>| event.kind == Kind::Disconnected;
+    assert!(reading.events.iter().any(is_end), "{:#?}", reading.events);
+}

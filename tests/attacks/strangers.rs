@@ -54,7 +54,9 @@ fn a_guessed_process_lends_a_refusal_no_false_reason() {
     scene.wrong_password(stranger);
     scene.assert_told(r#"
             rejected ?@d ? [10101] reason=database \"d\" unconfirmed
-            rejected ceo@d:[10101]:FATAL:  database \"d\"\n2026-01-01 00:00:00 A:1(1):c@e 10.0.1.23:40001 [10101] reason=password authentication failed for user \"ceo\" detail=Role \"ceo\" does not exist.
+            rejected ceo@d:[10101]:FATAL:  database \"d\"\n2026-01-01 00:00:00 A:1(1):c@e 10.0.1.23:40001 [10101] reason=password authentication failed for user \"ceo\"
+            rejected ?@d ? [10101] reason=database \"d\" unconfirmed
+            rejected ceo@d 10.0.1.23:40001 [10101] reason=database \"d\" unconfirmed
         "#);
     scene.assert_promise();
     // It names nobody: nothing decides between the readings.

@@ -115,7 +115,7 @@ impl<'a> Reader<'a, '_, '_> {
             });
         }
         if self.behind != Behind::Unknown && has_one_client(possible) {
-            keep_if_any(possible, |judgement| self.is_expected(judgement));
+            self.keep_expected(possible);
         }
         keep_if_any(possible, |judgement| {
             judgement.said != Said::Contradiction
@@ -129,7 +129,15 @@ impl<'a> Reader<'a, '_, '_> {
         }
     }
 
-    /// Has this text shown the backend, does the record begin one, or is it part of its last report?
+    /// Keeps the readings of backends that may come here: this text has shown one, or one of its readings
+    /// begins it or belongs to the report before.
+    fn keep_expected(&self, possible: &mut Vec<Judgement<'a>>) {
+        let backend = |judgement: &Judgement<'a>| self.evidence.backend(&judgement.line.prefix);
+        let expected = possible.iter().filter(|one| self.is_expected(one));
+        let expected: Vec<_> = expected.map(backend).collect();
+        keep_if_any(possible, |one| expected.contains(&backend(one)));
+    }
+
     fn is_expected(&self, judgement: &Judgement<'a>) -> bool {
         let is_new =
             matches!(&judgement.said, Said::Event(report) if report.kind == Kind::Received);
@@ -142,7 +150,7 @@ impl<'a> Reader<'a, '_, '_> {
     /// Keeps what is more likely, for what is seen before and behind.
     pub(super) fn prefer(&self, possible: &mut Vec<Judgement<'a>>) {
         if self.behind != Behind::Unknown {
-            keep_if_any(possible, |judgement| self.is_expected(judgement));
+            self.keep_expected(possible);
         }
         keep_if_any(possible, |judgement| self.goes_with_last(judgement));
         keep_if_any(possible, |judgement| self.is_of_sql(judgement));
