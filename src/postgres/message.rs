@@ -70,7 +70,9 @@ pub(super) enum Named {
     Both,
 }
 
-/// What the message of `line` says, `text` being all of it.
+/// What the message of `line` says, `text` being all of it. A call writes it where it is kept; inlined,
+/// it would be copied there.
+#[inline(never)]
 pub(super) fn read<'a>(line: &LogLine<'a>, text: &'a str) -> Said<'a> {
     match line.severity {
         Severity::Log => log(&line.prefix, without_sql_state(text)),
@@ -151,17 +153,18 @@ fn report<'a>(kind: Kind, prefix: &PrefixFields<'a>) -> Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    fn naming(mut self, named: Named, names: Names<'a>) -> Self {
+    fn name(&mut self, named: Named, names: Names<'a>) {
         self.named = named;
         self.facts.user = names.user;
         self.facts.database = names.database.filter(|name| !name.is_empty());
-        self
     }
 }
 
 /// What is known of the session that wrote a line of its own.
 pub(super) fn of_session<'a>(kind: Kind, prefix: &PrefixFields<'a>) -> Report<'a> {
-    report(kind, prefix).naming(Named::Nobody, names::of_prefix(prefix))
+    let mut report = report(kind, prefix);
+    report.name(Named::Nobody, names::of_prefix(prefix));
+    report
 }
 
 fn log<'a>(prefix: &PrefixFields<'a>, message: &'a str) -> Said<'a> {
@@ -185,7 +188,10 @@ fn log<'a>(prefix: &PrefixFields<'a>, message: &'a str) -> Said<'a> {
         Opening::PamFailed => pam_failed(rest, prefix),
         _ => Some(report(Kind::Probed, prefix)),
     };
-    report.map_or(Said::Contradiction, Said::Event)
+    match report {
+        Some(report) => Said::Event(report),
+        None => Said::Contradiction,
+    }
 }
 
 /// `[unknown]@[unknown]` has a translation, too, and only `connection received` has it.
@@ -224,7 +230,8 @@ fn authenticated_identity<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Optio
     } else {
         (Named::Nobody, names::of_prefix(prefix))
     };
-    let mut report = report(Kind::Authenticated, prefix).naming(named, names);
+    let mut report = report(Kind::Authenticated, prefix);
+    report.name(named, names);
     report.facts.auth_method = Some(Cow::Borrowed(method));
     report.facts.identity = Some(Cow::Borrowed(identity));
     Some(report)
@@ -234,7 +241,8 @@ fn authenticated_identity<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Optio
 fn authenticated_user<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<Report<'a>> {
     let (user, method) = quoted_and_method(rest)?;
     let names = names::user_only(user, prefix)?;
-    let mut report = report(Kind::Authenticated, prefix).naming(Named::User, names);
+    let mut report = report(Kind::Authenticated, prefix);
+    report.name(Named::User, names);
     report.facts.auth_method = Some(Cow::Borrowed(method));
     Some(report)
 }
@@ -252,9 +260,16 @@ fn quoted_and_method(text: &str) -> Option<(&str, &str)> {
             behind.is_some_and(|behind| behind.starts_with(METHOD.as_bytes()))
         })?;
     let (quoted, behind) = text.split_at_checked(at)?;
-    let (method, hba_line) = behind.strip_prefix(METHOD)?.split_once(' ')?;
+    let (method, hba_line) = word(behind.strip_prefix(METHOD)?)?;
     let words = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (method.bytes().all(words) && is_hba_line(hba_line)).then_some((quoted, method))
+}
+
+/// What stands before the first blank of `text`, and behind it. Few bytes, so they are looked at one by
+/// one.
+fn word(text: &str) -> Option<(&str, &str)> {
+    let length = text.bytes().position(|byte| byte == b' ')?;
+    Some((text.get(..length)?, text.get(length + 1..)?))
 }
 
 /// `(%s:%d)`
@@ -297,7 +312,8 @@ fn let_in<'a>(
     suffix: Option<Suffix<'a>>,
 ) -> Report<'a> {
     let suffix = suffix.unwrap_or_default();
-    let mut report = report(Kind::Authorized, prefix).naming(named, names);
+    let mut report = report(Kind::Authorized, prefix);
+    report.name(named, names);
     report.facts.application_name = suffix.application_name.map(Cow::Borrowed);
     report.facts.encryption = suffix.encryption;
     report.principal = suffix.principal;
@@ -322,7 +338,7 @@ fn ready<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<Report<'a>> {
 /// `%d:%02d:%02d.%03d user=%s database=%s host=%s[ port=%s]`, behind `session time: `. A physical
 /// walsender has an empty database here, and none in the prefix.
 fn disconnection<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<Report<'a>> {
-    let (duration, rest) = rest.split_once(' ')?;
+    let (duration, rest) = word(rest)?;
     let rest = rest.strip_prefix("user=")?;
     let remote = |behind: &'a str| host_and_port(behind.strip_prefix(" host=")?, prefix);
     let session = names::both_then(rest, " database=", prefix, remote);
@@ -336,7 +352,8 @@ fn disconnection<'a>(rest: &'a str, prefix: &PrefixFields<'a>) -> Option<Report<
             .then(|| names::both_then(rest, " database=", &of_walsender, remote))
             .flatten()
     })?;
-    let mut report = report(Kind::Disconnected, prefix).naming(Named::Both, names);
+    let mut report = report(Kind::Disconnected, prefix);
+    report.name(Named::Both, names);
     if let Some((host, port)) = remote {
         (report.facts.host, report.facts.port) = (host.map(Cow::Borrowed), port);
     }

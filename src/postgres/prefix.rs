@@ -4,7 +4,6 @@
 //! text, line feeds and the literals of the setting included. So every reading is found, and the
 //! caller holds each against the message of the line.
 
-mod ends;
 mod field;
 mod items;
 mod search;
@@ -33,6 +32,8 @@ pub struct LogLinePrefix {
 /// Every way to read the start of a text as a prefix and a severity.
 #[derive(Debug, Clone, Default)]
 pub struct Readings<'a> {
+    /// Does the text begin as the prefix does, as far as that has one reading?
+    pub begins: bool,
     first: Option<LogLine<'a>>,
     others: Vec<LogLine<'a>>,
     /// Byte offset in the text where names of the prefix end at the latest: it can have more
@@ -41,10 +42,11 @@ pub struct Readings<'a> {
 }
 
 impl<'a> Readings<'a> {
-    fn add(&mut self, line: LogLine<'a>) {
+    /// `line` is made in its place.
+    fn add(&mut self, line: impl FnOnce() -> LogLine<'a>) {
         match self.first {
-            None => self.first = Some(line),
-            Some(_) => self.others.push(line),
+            None => self.first = Some(line()),
+            Some(_) => self.others.push(line()),
         }
     }
 
@@ -83,13 +85,17 @@ impl LogLinePrefix {
     /// Does the prefix say from which address and port, or from which address, a client came?
     #[must_use]
     pub fn has_remote(&self) -> bool {
-        self.has(|field| matches!(field, Field::Remote | Field::Host { of_server: false }))
+        self.items
+            .iter()
+            .any(|item| matches!(item.field, Field::Remote | Field::Host { of_server: false }))
     }
 
     /// Does the prefix name the server process?
     #[must_use]
     pub fn has_process(&self) -> bool {
-        self.has(|field| matches!(field, Field::ProcessId | Field::SessionId { .. }))
+        self.items
+            .iter()
+            .any(|item| matches!(item.field, Field::ProcessId | Field::SessionId { .. }))
     }
 
     /// Does the process or the client stand behind the names, where a name cannot forge it?
@@ -100,27 +106,16 @@ impl LogLinePrefix {
             behind.take_while(|item| !matches!(chosen_by_client(item), Some('u' | 'd')));
         behind.any(|item| {
             matches!(
-                item,
-                Item::Field {
-                    field: Field::ProcessId | Field::Remote | Field::SessionId { .. },
-                    ..
-                }
+                item.field,
+                Field::ProcessId | Field::Remote | Field::SessionId { .. }
             )
         })
     }
 
     /// Do address and port of the client stand before all that can be read in several ways?
     pub(super) fn client_is_first(&self) -> bool {
-        let is_client = |item: &Item| {
-            matches!(
-                item,
-                Item::Field {
-                    field: Field::Remote,
-                    ..
-                }
-            )
-        };
-        self.items.iter().take(self.head).any(is_client)
+        let mut head = self.items.iter().take(self.head);
+        head.any(|item| item.field == Field::Remote)
     }
 
     /// Can a client put line feeds into the prefix?
@@ -131,43 +126,27 @@ impl LogLinePrefix {
             .any(|item| chosen_by_client(item).is_some())
     }
 
-    fn has(&self, wanted: impl Fn(Field) -> bool) -> bool {
-        self.items
-            .iter()
-            .any(|item| matches!(item, Item::Field { field, .. } if wanted(*field)))
-    }
-
     /// Does `line` begin as the prefix does, as far as that has one reading?
     #[must_use]
     pub fn begins(&self, line: &str) -> bool {
         let head = self.items.get(..self.head).unwrap_or_default();
-        self.search(line, 0, head, 1).is_some()
+        self.search(line, 0, head, 1).begins
     }
 
-    /// Every reading of the record at the byte `at` of `text`, if one begins there. A byte of a
+    /// Every reading of the record at the byte `at` of `text`, if one [begins](Readings::begins) there. A byte of a
     /// name takes up at most `widest` bytes: 1, or 3 where there is a U+FFFD, which a byte that is not
     /// UTF-8 has become.
     #[must_use]
-    pub fn readings<'a>(&self, text: &'a str, at: usize, widest: usize) -> Option<Readings<'a>> {
+    pub fn readings<'a>(&self, text: &'a str, at: usize, widest: usize) -> Readings<'a> {
         self.search(text, at, &self.items, widest)
     }
 
-    fn search<'a>(
-        &self,
-        text: &'a str,
-        at: usize,
-        items: &[Item],
-        widest: usize,
-    ) -> Option<Readings<'a>> {
-        if self.items.is_empty() {
-            tokens::severity(text.get(at..)?)?;
+    fn search<'a>(&self, text: &'a str, at: usize, items: &[Item], widest: usize) -> Readings<'a> {
+        let text = text.get(at..).unwrap_or_default();
+        if self.items.is_empty() && tokens::severity(text).is_none() {
+            return Readings::default();
         }
-        let mut search = Search::new(text, at, items, self.head, widest);
-        search.all();
-        if search.has_head {
-            return Some(search.readings);
-        }
-        None
+        Search::new(text, at, items.len() - self.head, widest).all(text, items)
     }
 
     /// Every reading of what stands at the byte `at` of `text` as the rest of a record that a line
@@ -185,9 +164,10 @@ impl LogLinePrefix {
         let Some(item) = item.filter(|_| at <= text.len()) else {
             return Readings::default();
         };
-        let mut search = Search::new(text, at, &self.items, self.head, widest);
-        search.rest(item);
-        search.readings
+        let text = text.get(at..).unwrap_or_default();
+        let behind_head = self.items.len() - self.head;
+        let items = self.items.get(item..).unwrap_or_default();
+        Search::new(text, at, behind_head, widest).rest(text, items)
     }
 
     /// Bytes from the end of the head to the end of the last name in which a line feed can stand,
@@ -195,17 +175,17 @@ impl LogLinePrefix {
     #[must_use]
     pub fn longest_names(&self, widest: usize) -> usize {
         let holds_line_feeds = |item: &Item| matches!(chosen_by_client(item), Some('u' | 'd'));
-        let last = self.items.iter().rposition(holds_line_feeds);
-        self.items
-            .iter()
-            .take(last.map_or(0, |last| last + 1))
-            .skip(self.head)
-            .map(|item| match item {
-                Item::Literal(literal) => literal.text.len(),
-                item if chosen_by_client(item) == Some('a') => 4 * LONGEST_NAME,
-                item if chosen_by_client(item).is_some() => LONGEST_NAME * widest,
-                Item::Field { .. } => LONGEST_FIELD,
-            })
-            .sum()
+        let Some(last) = self.items.iter().rposition(holds_line_feeds) else {
+            return 0;
+        };
+        let longest = |item: &Item| match chosen_by_client(item) {
+            Some('a') => 4 * LONGEST_NAME,
+            Some(_) => LONGEST_NAME * widest,
+            None => LONGEST_FIELD,
+        };
+        let names = self.items.iter().take(last + 1).skip(self.head);
+        let literals = self.items.iter().take(last).skip(self.head);
+        names.map(longest).sum::<usize>()
+            + literals.map(|item| item.literal.text.len()).sum::<usize>()
     }
 }

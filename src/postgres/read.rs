@@ -141,6 +141,18 @@ struct Choice<'a> {
     others: Vec<Judgement<'a>>,
 }
 
+impl<'a> Choice<'a> {
+    /// There is no other.
+    fn only(judgement: Judgement<'a>) -> Self {
+        Self {
+            judgement,
+            is_only: true,
+            doubt: 0,
+            others: Vec::new(),
+        }
+    }
+}
+
 struct Reader<'a, 'r, 'm> {
     text: &'a str,
     behind: Behind,
@@ -279,9 +291,10 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         let at = self.record_end(line.message) + 1;
         let behind = self.text.get(at..).unwrap_or_default();
         self.look_behind(at);
-        let Some(readings) = self.readings(at) else {
+        let readings = self.readings(at);
+        if !readings.begins {
             return behind.is_empty();
-        };
+        }
         let mut next = readings.iter();
         readings.names_end >= self.text.len()
             || next.any(|next| next.severity.is_from_sql() || next.severity == Severity::Detail)
@@ -303,23 +316,40 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         if rest.starts_with('\t') {
             return self.skip_line(|counts| &mut counts.continuations);
         }
-        match &self.readings(self.at) {
-            Some(readings) => self.record(readings),
-            None if self.rest_of_record() => true,
-            None if looks_like_connection(self.line()) => {
-                self.skip_line(|counts| &mut counts.unparsed)
-            }
-            None => self.skip_line(|counts| &mut counts.noise),
+        let readings = self.readings(self.at);
+        if readings.begins {
+            return self.record(&readings);
         }
+        if self.rest_of_record() {
+            return true;
+        }
+        let looks_like_connection = looks_like_connection(self.line());
+        self.skip_line(|counts| {
+            if looks_like_connection {
+                &mut counts.unparsed
+            } else {
+                &mut counts.noise
+            }
+        })
     }
 
     /// The record that can be read so; `false` when more text is needed.
     fn record(&mut self, readings: &Readings<'a>) -> bool {
         let names_end = readings.names_end;
-        let mut choice = self.judge(readings);
-        let Some(choice) = &mut choice else {
-            return self.rest_of_record() || self.unread(names_end);
-        };
+        let only = readings.only();
+        if let Some(line) = only.filter(|line| line.prefix.fit_together()) {
+            let mut choice = Choice::only(self.judgement(line));
+            if choice.judgement.is_possible() {
+                return self.tell(&mut choice, names_end);
+            }
+        } else if let Some(mut choice) = self.judge(readings) {
+            return self.tell(&mut choice, names_end);
+        }
+        self.rest_of_record() || self.unread(names_end)
+    }
+
+    /// Tells what a record says; `false` when more text is needed.
+    fn tell(&mut self, choice: &mut Choice<'a>, names_end: usize) -> bool {
         let (judgement, is_only) = (&choice.judgement, choice.is_only);
         let is_whole = names_end < self.text.len();
         let standing = match is_only && is_whole && self.at >= self.doubt {
@@ -349,15 +379,14 @@ impl<'a, 'r, 'm> Reader<'a, 'r, 'm> {
         self.doubt = doubt;
         self.reading.counts.records += 1;
         self.reading.counts.continuations += judgement.feeds;
-        let line = judgement.line;
         self.is_last_certain = standing == Standing::Certain && choice.others.is_empty();
         if let Some(rest) = rest {
             self.claim(rest, start, Standing::Alternative);
         }
-        self.is_cut_only = is_only && is_whole && self.doubt == line.message;
+        self.is_cut_only = is_only && is_whole && self.doubt == judgement.line.message;
         let told = self.reading.events.len();
         self.note(&mut choice.judgement, standing);
-        self.last = Some(line);
+        self.last = Some(choice.judgement.line);
         let event = self.reading.events.get(told);
         let is_refused = event.is_some_and(|event| event.kind == Kind::Rejected);
         self.last_refusal = is_refused.then_some(told);

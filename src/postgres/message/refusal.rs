@@ -55,7 +55,10 @@ pub(super) fn fatal<'a>(prefix: &PrefixFields<'a>, message: &'a str) -> Said<'a>
         _ => return Said::Event(refusal),
     };
     match named {
-        Some((named, names)) if prefix.is_starting() => Said::Event(refusal.naming(named, names)),
+        Some((named, names)) if prefix.is_starting() => {
+            refusal.name(named, names);
+            Said::Event(refusal)
+        }
         _ => Said::Contradiction,
     }
 }

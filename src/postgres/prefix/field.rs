@@ -35,18 +35,43 @@ pub(super) fn port(bytes: &[u8]) -> Option<(Option<u16>, usize)> {
 /// The decimal number at the start of `bytes`, and how many digits it has: ten at most.
 pub(super) fn number(bytes: &[u8]) -> Option<(u32, usize)> {
     const MOST_DIGITS: usize = 10;
-    let mut number = 0_u32;
-    let mut digits = 0;
-    while let Some(byte) = bytes.get(digits)
-        && let digit = byte.wrapping_sub(b'0')
-        && digit <= 9
-    {
-        number = number.checked_mul(10)?.checked_add(u32::from(digit))?;
+    let (mut number, mut digits) = (0_u64, 0);
+    for byte in bytes.iter().take(MOST_DIGITS + 1) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        number = 10 * number + u64::from(digit);
         digits += 1;
     }
+    let number = u32::try_from(number).ok()?;
     (1..=MOST_DIGITS)
         .contains(&digits)
         .then_some((number, digits))
+}
+
+/// `text` behind the spaces that `%10u` puts in front of a field.
+#[inline]
+pub(super) fn behind_left_padding(text: &str, width: i32) -> &str {
+    if width > 0 {
+        text.trim_start_matches(' ')
+    } else {
+        text
+    }
+}
+
+/// `behind`, the text behind a field at the start of `text`, without the spaces that `%-10u` puts
+/// there.
+#[inline]
+pub(super) fn behind_right_padding<'a>(text: &str, behind: &'a str, width: i32) -> &'a str {
+    if width >= 0 {
+        return behind;
+    }
+    let width = usize::try_from(width.unsigned_abs()).unwrap_or(0);
+    let missing = width.saturating_sub(text.len() - behind.len());
+    let spaces = behind.bytes().take(missing);
+    let spaces = spaces.take_while(|byte| *byte == b' ').count();
+    behind.get(spaces..).unwrap_or_default()
 }
 
 /// A padded name, without the spaces that `%10u` puts in front and `%-10u` behind.

@@ -1,6 +1,9 @@
 //! The escapes and literals of a `log_line_prefix` setting.
 
+use memchr::{memchr, memchr_iter};
 use thiserror::Error;
+
+use super::field::begins;
 
 /// Why a `log_line_prefix` setting cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -25,18 +28,55 @@ pub enum PrefixError {
     NoStart(char),
 }
 
+/// A field of the setting, and the text up to the next one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Item {
-    Literal(Literal),
-    Field { field: Field, width: i32 },
+pub(super) struct Item {
+    pub(super) field: Field,
+    pub(super) width: i32,
+    pub(super) literal: Literal,
 }
 
-/// Text of the setting, never empty.
+/// Text of the setting, perhaps empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Literal {
     pub(super) text: String,
     /// The byte that log lines hold least often, and where it stands: it is searched for.
-    pub(super) rarest: (usize, u8),
+    rarest: (usize, u8),
+}
+
+impl Literal {
+    fn new(text: String) -> Self {
+        let common = |byte: u8| match byte {
+            b':' | b' ' | b'=' | b',' | b'.' => 2,
+            byte if byte.is_ascii_alphanumeric() => 1,
+            _ => 0,
+        };
+        let bytes = text.bytes().enumerate();
+        let rarest = bytes.min_by_key(|(_, byte)| common(*byte));
+        Self {
+            text,
+            rarest: rarest.unwrap_or_default(),
+        }
+    }
+
+    /// What stands behind the literal at the start of `text`.
+    #[inline]
+    pub(super) fn strip<'a>(&self, text: &'a str) -> Option<&'a str> {
+        let is_here = begins(text.as_bytes(), self.text.as_bytes());
+        text.get(self.text.len()..).filter(|_| is_here)
+    }
+
+    /// Where the literal begins first in `text`.
+    pub(super) fn find(&self, text: &[u8]) -> Option<usize> {
+        let (offset, rarest) = self.rarest;
+        let literal = match self.text.as_bytes() {
+            [] => return Some(0),
+            [_] => return memchr(rarest, text),
+            more => more,
+        };
+        let mut places = memchr_iter(rarest, text.get(offset..)?);
+        places.find(|at| text.get(*at..).is_some_and(|text| begins(text, literal)))
+    }
 }
 
 /// The escapes of `log_line_prefix` (`log_status_format` in `elog.c`).
@@ -72,6 +112,8 @@ pub(super) enum Field {
     VirtualTransaction,
     /// `%q`: processes without a client stop here.
     Quit,
+    /// Nothing, before a text that the setting begins with.
+    Nothing,
 }
 
 /// Reads a setting.
@@ -85,6 +127,7 @@ pub(super) fn compile(setting: &str) -> Result<Vec<Item>, PrefixError> {
     }
     for pair in items.windows(2) {
         if let [first, second] = pair
+            && first.literal.text.is_empty()
             && let (Some(first), Some(second)) = (open_ended(first), open_ended(second))
         {
             return Err(PrefixError::SideBySide(first, second));
@@ -95,6 +138,7 @@ pub(super) fn compile(setting: &str) -> Result<Vec<Item>, PrefixError> {
 
 fn items(setting: &str) -> Result<Vec<Item>, PrefixError> {
     let mut items = Vec::new();
+    let (mut field, mut width) = (Field::Nothing, 0);
     let mut literal = String::new();
     let mut characters = setting.char_indices().peekable();
     while let Some((_, character)) = characters.next() {
@@ -113,36 +157,27 @@ fn items(setting: &str) -> Result<Vec<Item>, PrefixError> {
             literal.push('%');
             continue;
         }
-        items.extend(literal_item(std::mem::take(&mut literal)));
+        items.extend(item(field, width, std::mem::take(&mut literal)));
         let behind_process_id = items.iter().any(is_process_id);
-        let field =
-            field(letter, behind_process_id).ok_or(PrefixError::UnknownEscape(letter, at))?;
-        let width = padding.parse().unwrap_or(0);
-        items.push(Item::Field { field, width });
+        field =
+            self::field(letter, behind_process_id).ok_or(PrefixError::UnknownEscape(letter, at))?;
+        width = padding.parse().unwrap_or(0);
     }
-    items.extend(literal_item(literal));
+    items.extend(item(field, width, literal));
     Ok(items)
 }
 
-fn literal_item(text: String) -> Option<Item> {
-    let common = |byte: u8| match byte {
-        b':' | b' ' | b'=' | b',' | b'.' => 2,
-        byte if byte.is_ascii_alphanumeric() => 1,
-        _ => 0,
-    };
-    let bytes = text.bytes().enumerate();
-    let rarest = bytes.min_by_key(|(_, byte)| common(*byte))?;
-    Some(Item::Literal(Literal { text, rarest }))
+fn item(field: Field, width: i32, text: String) -> Option<Item> {
+    let is_item = field != Field::Nothing || !text.is_empty();
+    is_item.then(|| Item {
+        field,
+        width,
+        literal: Literal::new(text),
+    })
 }
 
 fn is_process_id(item: &Item) -> bool {
-    matches!(
-        item,
-        Item::Field {
-            field: Field::ProcessId,
-            ..
-        }
-    )
+    item.field == Field::ProcessId
 }
 
 fn field(letter: char, behind_process_id: bool) -> Option<Field> {
@@ -170,14 +205,11 @@ fn field(letter: char, behind_process_id: bool) -> Option<Field> {
 }
 
 pub(super) fn chosen_by_client(item: &Item) -> Option<char> {
-    match item {
-        Item::Field { field, .. } => match field {
-            Field::User => Some('u'),
-            Field::Database => Some('d'),
-            Field::ApplicationName => Some('a'),
-            _ => None,
-        },
-        Item::Literal(_) => None,
+    match item.field {
+        Field::User => Some('u'),
+        Field::Database => Some('d'),
+        Field::ApplicationName => Some('a'),
+        _ => None,
     }
 }
 
@@ -186,20 +218,14 @@ pub(super) fn chosen_by_client(item: &Item) -> Option<char> {
 pub(super) fn has_readings(item: &Item) -> bool {
     chosen_by_client(item).is_some()
         || matches!(
-            item,
-            Item::Field {
-                field: Field::Quit | Field::Host { .. } | Field::ServerText { .. },
-                ..
-            }
+            item.field,
+            Field::Quit | Field::Host { .. } | Field::ServerText { .. }
         )
 }
 
 /// The letter of a field whose text may be of any length and hold any character.
 fn open_ended(item: &Item) -> Option<char> {
-    let Item::Field { field, .. } = item else {
-        return None;
-    };
-    match field {
+    match item.field {
         Field::ServerText { of_backend: true } => Some('b'),
         Field::ServerText { of_backend: false } => Some('i'),
         Field::Host { of_server: true } => Some('L'),

@@ -1,13 +1,13 @@
 //! The search for every way to read a prefix.
 
-use std::ops::ControlFlow;
-
 use memchr::memchr2;
 
 use super::Readings;
-use super::ends::{Behind, End, end};
-use super::field::{begins, longest_application_name, longest_server_text, number, port, unpadded};
-use super::items::{Field, Item};
+use super::field::{
+    behind_left_padding, behind_right_padding, longest_application_name, longest_server_text,
+    number, port, unpadded,
+};
+use super::items::{Field, Item, Literal};
 use crate::postgres::line::{LogLine, PrefixFields};
 use crate::postgres::name::{self, LONGEST_NAME};
 use crate::postgres::{time_stamp, tokens};
@@ -19,15 +19,12 @@ const MOST_STEPS: u32 = 4_000;
 const LONGEST_HOST: usize = 1025;
 
 /// Goes through the items of a prefix, depth first.
-pub(super) struct Search<'a, 'p> {
-    text: &'a str,
-    /// Where it stands in the text that is read.
-    start: usize,
-    items: &'p [Item],
-    /// Of the items before this one, the first reading is taken.
-    head: usize,
-    /// Have these been read?
-    pub(super) has_head: bool,
+pub(super) struct Search<'a> {
+    /// How many bytes the whole text has.
+    end: usize,
+    /// How many items stand behind the head, of which the first reading is taken.
+    behind_head: usize,
+    /// How many are left: the search ends at the last.
     steps: u32,
     /// How many bytes a byte of a name takes up at most.
     widest: usize,
@@ -35,24 +32,15 @@ pub(super) struct Search<'a, 'p> {
     is_cut: bool,
     fields: PrefixFields<'a>,
     /// What was found.
-    pub(super) readings: Readings<'a>,
+    readings: Readings<'a>,
 }
 
-impl<'a, 'p> Search<'a, 'p> {
-    /// A search from the byte `start` of `text` on.
-    pub(super) fn new(
-        text: &'a str,
-        start: usize,
-        items: &'p [Item],
-        head: usize,
-        widest: usize,
-    ) -> Self {
+impl<'a> Search<'a> {
+    /// A search in `text`, which stands at the byte `start` of a whole text.
+    pub(super) fn new(text: &str, start: usize, behind_head: usize, widest: usize) -> Self {
         Self {
-            text: text.get(start..).unwrap_or_default(),
-            start,
-            items,
-            head,
-            has_head: false,
+            end: start + text.len(),
+            behind_head,
             steps: MOST_STEPS,
             widest,
             is_cut: false,
@@ -64,131 +52,109 @@ impl<'a, 'p> Search<'a, 'p> {
         }
     }
 
-    /// Reads the text from its start and the first item on.
-    pub(super) fn all(&mut self) {
-        self.run(0, 0);
+    /// What `text` says for all `items`, from its start on.
+    pub(super) fn all(mut self, text: &'a str, items: &[Item]) -> Readings<'a> {
+        self.run(Some(text), items);
+        self.readings
     }
 
-    /// Reads the text as the rest of a prefix that is cut behind a line feed inside the name `item`.
-    pub(super) fn rest(&mut self, item: usize) {
-        (self.has_head, self.is_cut) = (true, true);
-        self.run(0, item);
+    /// What `text` says as the rest of a prefix that is cut behind a line feed inside the first of the
+    /// `items`, a name.
+    pub(super) fn rest(mut self, text: &'a str, items: &[Item]) -> Readings<'a> {
+        (self.readings.begins, self.is_cut) = (true, true);
+        self.run(Some(text), items);
+        self.readings
     }
 
-    /// Reads from the byte `at` and the item `next` on; `false` when the search is over.
-    fn run(&mut self, mut at: usize, mut next: usize) -> bool {
+    /// Reads the `items` from the start of `text` on, if the item before them ends there.
+    fn run(&mut self, text: Option<&'a str>, mut items: &[Item]) {
         self.steps = self.steps.saturating_sub(1);
-        if self.steps == 0 {
-            return false;
-        }
-        let items = self.items;
+        let Some(mut text) = text.filter(|_| self.steps > 0) else {
+            return;
+        };
         loop {
-            if next == self.head && !self.has_head {
-                self.has_head = true;
+            if items.len() == self.behind_head && !self.readings.begins {
+                self.readings.begins = true;
                 self.steps = MOST_STEPS - 1;
             }
-            let Some(item) = items.get(next) else {
-                break;
+            let [item, others @ ..] = items else {
+                return self.found(text);
             };
-            next += 1;
-            at = match item {
-                Item::Literal(literal) => {
-                    if !begins(self.bytes(at), literal.text.as_bytes()) {
-                        return true;
-                    }
-                    at + literal.text.len()
-                }
-                Item::Field { field, width } => match field {
-                    Field::Quit => {
-                        self.quit(at);
-                        at
-                    }
-                    Field::Remote => match self.each_remote(at, *width, next) {
-                        ControlFlow::Continue((behind, item)) => {
-                            next = item;
-                            behind
-                        }
-                        ControlFlow::Break(wants_more) => return wants_more,
-                    },
-                    Field::Host { of_server } => {
-                        return self.each_host(at, *width, next, *of_server);
-                    }
-                    Field::User
-                    | Field::Database
-                    | Field::ApplicationName
-                    | Field::ServerText { .. } => match self.each_name(at, *field, *width, next) {
-                        ControlFlow::Continue((behind, item)) => {
-                            next = item;
-                            behind
-                        }
-                        ControlFlow::Break(wants_more) => return wants_more,
-                    },
-                    fixed => match self.fixed(at, *fixed, *width) {
-                        Some(end) => end,
-                        None => return true,
-                    },
-                },
+            let Some(behind) = self.behind(item, text, others) else {
+                return;
             };
+            (text, items) = (behind, others);
         }
-        self.found(at);
-        true
+    }
+
+    /// The text behind the item, where it ends last; reads on behind every other end.
+    fn behind(&mut self, item: &Item, text: &'a str, others: &[Item]) -> Option<&'a str> {
+        let start = behind_left_padding(text, item.width);
+        let behind = match item.field {
+            Field::User | Field::Database | Field::ApplicationName | Field::ServerText { .. } => {
+                return self.each_name(item, text, others);
+            }
+            Field::Remote => return self.each_remote(item, text, others),
+            Field::Host { of_server } => return self.each_host(item, text, others, of_server),
+            Field::Quit => {
+                self.quit(text);
+                return item.literal.strip(text);
+            }
+            Field::Seconds { .. } | Field::Milliseconds => self.time(start, item.field)?,
+            Field::ProcessId => self.process_id(start)?,
+            fixed => self.fixed(start, fixed)?,
+        };
+        item.literal
+            .strip(behind_right_padding(text, behind, item.width))
     }
 
     /// The prefix of a process without a client ends here. That of a client goes on, be it with an
     /// application name that begins as a severity.
-    fn quit(&mut self, at: usize) {
+    fn quit(&mut self, text: &'a str) {
         if self.fields.remote.is_none_or(str::is_empty) {
             self.fields.is_of_server = true;
-            self.found(at);
+            self.found(text);
             self.fields.is_of_server = false;
         }
     }
 
-    /// The prefix ends at the byte `at`, if a severity stands there.
-    fn found(&mut self, at: usize) {
-        let behind = self.text.get(at..).and_then(tokens::severity);
-        if let Some((severity, message)) = behind {
-            self.readings.add(LogLine {
+    /// The prefix ends where `text` begins, if a severity stands there.
+    fn found(&mut self, text: &'a str) {
+        if let Some((severity, message)) = tokens::severity(text) {
+            self.readings.add(|| LogLine {
                 prefix: self.fields,
                 severity,
-                message: self.start + self.text.len() - message.len(),
+                message: self.end - message.len(),
             });
         }
     }
 
-    #[inline]
-    fn bytes(&self, at: usize) -> &'a [u8] {
-        self.text.as_bytes().get(at..).unwrap_or_default()
+    /// `%t`, `%m`, `%s`; the text behind it.
+    fn time(&mut self, text: &'a str, field: Field) -> Option<&'a str> {
+        let length = time_stamp::length(text.as_bytes(), field == Field::Milliseconds)?;
+        let (time, behind) = text.split_at_checked(length)?;
+        if field != (Field::Seconds { of_session: true }) {
+            self.fields.time = Some(time);
+        }
+        Some(behind)
     }
 
-    #[inline]
-    fn slice(&self, start: usize, end: usize) -> Option<&'a str> {
-        self.text.get(start..end)
+    /// `%p`; the text behind it.
+    fn process_id(&mut self, text: &'a str) -> Option<&'a str> {
+        let (pid, digits) = number(text.as_bytes())?;
+        self.fields.backend_pid = Some(pid);
+        text.get(digits..)
     }
 
-    /// A field that has one reading; the byte behind it.
-    #[inline]
-    fn fixed(&mut self, at: usize, field: Field, width: i32) -> Option<usize> {
-        let start = self.left_padding(at, width);
-        let bytes = self.bytes(start);
+    /// Any other field that has one reading; the text behind it.
+    fn fixed(&mut self, text: &'a str, field: Field) -> Option<&'a str> {
+        let bytes = text.as_bytes();
         let run = |belongs: fn(u8) -> bool| bytes.iter().take_while(|byte| belongs(**byte)).count();
         let digits = |byte: u8| byte.is_ascii_digit();
         let length = match field {
-            Field::Seconds { .. } | Field::Milliseconds => {
-                let length = time_stamp::length(bytes, field == Field::Milliseconds)?;
-                if field != (Field::Seconds { of_session: true }) {
-                    self.fields.time = self.slice(start, start + length);
-                }
-                length
-            }
             Field::Epoch => {
                 let length = run(|byte| byte.is_ascii_digit() || byte == b'.');
-                self.fields.time = Some(self.slice(start, start + length)?);
-                length
-            }
-            Field::ProcessId => {
-                let (pid, length) = number(bytes)?;
-                self.fields.backend_pid = Some(pid);
+                self.fields.time = text.get(..length);
                 length
             }
             Field::Number => match bytes {
@@ -197,7 +163,7 @@ impl<'a, 'p> Search<'a, 'p> {
             },
             Field::SqlState => {
                 let length = run(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
-                self.fields.sql_state = Some(self.slice(start, start + length)?);
+                self.fields.sql_state = text.get(..length);
                 if length != 5 {
                     return None;
                 }
@@ -205,7 +171,7 @@ impl<'a, 'p> Search<'a, 'p> {
             }
             Field::SessionId { behind_process_id } => {
                 let length = run(|byte| byte.is_ascii_hexdigit() || byte == b'.');
-                let (_, pid) = self.slice(start, start + length)?.split_once('.')?;
+                let (_, pid) = text.get(..length)?.split_once('.')?;
                 let pid = u32::from_str_radix(pid, 16).ok()?;
                 if !behind_process_id {
                     self.fields.backend_pid = Some(pid);
@@ -215,155 +181,125 @@ impl<'a, 'p> Search<'a, 'p> {
             Field::VirtualTransaction => run(|byte| byte.is_ascii_digit() || byte == b'/'),
             _ => 0,
         };
-        Some(self.right_padding(at, start + length, width))
+        text.get(length..)
     }
 
-    /// Behind the spaces that `%10u` puts in front.
-    fn left_padding(&self, at: usize, width: i32) -> usize {
-        if width <= 0 {
-            return at;
-        }
-        let spaces = self.bytes(at).iter().take_while(|byte| **byte == b' ');
-        at + spaces.count()
-    }
-
-    /// Behind the spaces that `%-10u` puts behind a field from `at` to `end`.
-    fn right_padding(&self, at: usize, end: usize, width: i32) -> usize {
-        if width >= 0 {
-            return end;
-        }
-        let wanted = usize::try_from(width.unsigned_abs()).unwrap_or(0);
-        let missing = wanted.saturating_sub(end - at);
-        let spaces = self.bytes(end).iter().take(missing);
-        end + spaces.take_while(|byte| **byte == b' ').count()
-    }
-
-    /// `%r`: `host(port)`, `[local]`, `???(???)`, or nothing for a process without a client. Reads on
-    /// behind each that is possible, but behind the one that is taken.
-    #[inline]
-    fn each_remote(&mut self, at: usize, width: i32, next: usize) -> ControlFlow<bool, Behind> {
-        let start = self.left_padding(at, width);
-        let bytes = self.bytes(start);
-        if begins(bytes, LOCAL.as_bytes()) {
-            let end = start + LOCAL.len();
-            self.remote(start, end, Some(LOCAL), None);
-            return ControlFlow::Continue((self.right_padding(at, end, width), next));
+    /// `%r`: `host(port)`, `[local]`, `???(???)`, or nothing for a process without a client.
+    fn each_remote(&mut self, item: &Item, text: &'a str, others: &[Item]) -> Option<&'a str> {
+        let start = behind_left_padding(text, item.width);
+        if let Some(behind) = start.strip_prefix(LOCAL) {
+            self.remote(LOCAL, Some(LOCAL), None);
+            return item
+                .literal
+                .strip(behind_right_padding(text, behind, item.width));
         }
         // With `log_hostname`, a name from the DNS can hold a parenthesis itself; no blank.
         let mut open = 0;
-        let ends = |byte: &u8| matches!(byte, b'(' | b' ');
-        while let Some(step) = bytes.iter().skip(open).position(ends) {
-            open += step;
-            let Some([b'(', behind @ ..]) = bytes.get(open..) else {
-                break;
-            };
-            if open > LONGEST_HOST {
-                break;
-            }
-            let host = self.slice(start, start + open);
-            open += 1;
-            let Some((port, length)) = port(behind) else {
+        while let Some(at) = parenthesis(start, open) {
+            open = at + 1;
+            let bytes = start.as_bytes().get(open..)?;
+            let Some((port, length)) = port(bytes) else {
                 continue;
             };
-            let end = start + open + length;
-            self.remote(start, end, host.filter(|host| *host != "???"), port);
-            let end = self.right_padding(at, end, width);
-            if let Some(behind) = self.end_of_head(end, next) {
-                return ControlFlow::Continue(behind);
+            let (remote, behind) = start.split_at_checked(open + length)?;
+            let host = remote.get(..at).filter(|host| *host != "???");
+            self.remote(remote, host, port);
+            let behind = behind_right_padding(text, behind, item.width);
+            let behind = item.literal.strip(behind);
+            if behind.is_some() && others.len() == self.behind_head {
+                return behind;
             }
-            let wants_more = self.run(end, next);
-            let is_of_head = next <= self.head && self.has_head;
-            if !wants_more || is_of_head {
-                return ControlFlow::Break(false);
+            self.run(behind, others);
+            if self.readings.begins && others.len() >= self.behind_head {
+                self.steps = 0;
+            }
+            if self.steps == 0 {
+                return None;
             }
         }
-        self.remote(start, start, None, None);
-        ControlFlow::Continue((self.right_padding(at, start, width), next))
+        self.remote("", None, None);
+        item.literal
+            .strip(behind_right_padding(text, start, item.width))
     }
 
-    fn remote(&mut self, start: usize, end: usize, host: Option<&'a str>, port: Option<u16>) {
-        self.fields.remote = self.slice(start, end);
+    fn remote(&mut self, remote: &'a str, host: Option<&'a str>, port: Option<u16>) {
+        self.fields.remote = Some(remote);
         self.fields.host = host;
         self.fields.port = port;
     }
 
-    /// Behind the literal that ends the head, if `next` is that literal and stands at `at`.
-    fn end_of_head(&self, at: usize, next: usize) -> Option<Behind> {
-        match self.items.get(next) {
-            Some(Item::Literal(literal)) if next + 1 == self.head => {
-                let literal = literal.text.as_bytes();
-                begins(self.bytes(at), literal).then_some((at + literal.len(), next + 1))
-            }
-            _ => None,
-        }
-    }
-
     /// `%h` and `%L`: an address, a host name, `[local]`, or nothing. An IPv6 address can hold the
     /// literal behind it.
-    fn each_host(&mut self, at: usize, width: i32, next: usize, of_server: bool) -> bool {
-        let start = self.left_padding(at, width);
-        let bytes = self.bytes(start);
+    fn each_host(
+        &mut self,
+        item: &Item,
+        text: &'a str,
+        others: &[Item],
+        of_server: bool,
+    ) -> Option<&'a str> {
+        let start = behind_left_padding(text, item.width);
+        let bytes = start.as_bytes();
         let longest = memchr2(b' ', b'\n', bytes)
             .unwrap_or(bytes.len())
             .min(LONGEST_HOST);
         let before = self.fields.remote;
         let keep = of_server || before.is_some();
-        let last = self.last_end(start + longest);
-        let mut end = self.end(start, last, next);
-        while let Some(found) = end {
-            end = self.end(found.at + 1, last, next);
+        self.names_end(start, longest);
+        let window = window(start, longest, &item.literal);
+        let mut next = item.literal.find(window);
+        while let Some(end) = next {
+            next = next_end(window, end, &item.literal);
+            let Some((host, behind)) = start.split_at_checked(end) else {
+                continue;
+            };
             if !keep {
-                let host = self.slice(start, found.at);
-                self.fields.remote = host;
-                self.fields.host = host.filter(|host| !host.is_empty() && *host != "???");
+                self.fields.remote = Some(host);
+                self.fields.host = Some(host).filter(|host| !host.is_empty() && *host != "???");
             }
-            let behind = self.right_padding(at, found.at, width);
-            if !self.run(behind, next) {
-                return false;
+            let behind = behind_right_padding(text, behind, item.width);
+            self.run(item.literal.strip(behind), others);
+            if self.steps == 0 {
+                return None;
             }
             self.fields.remote = before;
         }
-        true
+        None
     }
 
-    /// `%u`, `%d`, `%a`, `%b`, `%i`: any text. Reads on behind every place where it can end but the
-    /// last, which is left to the caller.
-    #[inline]
-    fn each_name(
-        &mut self,
-        at: usize,
-        field: Field,
-        width: i32,
-        next: usize,
-    ) -> ControlFlow<bool, Behind> {
-        let longest = match field {
-            Field::ApplicationName => longest_application_name(self.bytes(at)),
-            Field::ServerText { .. } => longest_server_text(self.bytes(at)),
-            _ => self.longest_name(at) - usize::from(std::mem::take(&mut self.is_cut)),
+    /// `%u`, `%d`, `%a`, `%b`, `%i`: any text.
+    fn each_name(&mut self, item: &Item, text: &'a str, others: &[Item]) -> Option<&'a str> {
+        let bytes = text.as_bytes();
+        let longest = match item.field {
+            Field::ApplicationName => longest_application_name(bytes),
+            Field::ServerText { .. } => longest_server_text(bytes),
+            _ => self.longest_name(text) - usize::from(std::mem::take(&mut self.is_cut)),
         };
-        let padding = usize::try_from(width.unsigned_abs()).unwrap_or(0);
-        let last = self.last_end(at + longest + padding);
-        let mut end = self.end(at, last, next);
-        while let Some(this) = end {
-            end = self.end(this.at + 1, last, next);
-            if !self.name(at, this.at, field, width) {
+        let padding = usize::try_from(item.width.unsigned_abs()).unwrap_or(0);
+        let last = longest + padding;
+        self.names_end(text, last);
+        let window = window(text, last, &item.literal);
+        let mut next = item.literal.find(window);
+        while let Some(this) = next {
+            next = next_end(window, this, &item.literal);
+            let behind = text.get(this + item.literal.text.len()..);
+            let name = text.get(..this);
+            if !name.is_some_and(|name| self.name(name, item)) {
                 continue;
             }
-            if end.is_none() {
-                return ControlFlow::Continue(this.behind);
+            if next.is_none() {
+                return behind;
             }
-            let (behind, next) = this.behind;
-            if !self.run(behind, next) {
-                return ControlFlow::Break(false);
+            self.run(behind, others);
+            if self.steps == 0 {
+                return None;
             }
         }
-        ControlFlow::Break(true)
+        None
     }
 
-    /// How many bytes from `at` on a name can take up, at most: more than there are, where the text
-    /// ends before.
-    fn longest_name(&self, at: usize) -> usize {
-        let text = self.text.get(at..).unwrap_or_default();
+    /// How many bytes a name at the start of `text` can take up, at most: more than there are, where
+    /// the text ends before.
+    fn longest_name(&self, text: &str) -> usize {
         let longest = if self.widest == 1 {
             text.floor_char_boundary(LONGEST_NAME)
         } else {
@@ -372,14 +308,12 @@ impl<'a, 'p> Search<'a, 'p> {
         longest + usize::from(longest == text.len())
     }
 
-    /// Can the text from `at` to `end` be the name?
-    fn name(&mut self, at: usize, end: usize, field: Field, width: i32) -> bool {
-        let Some(name) = self.slice(at, end).map(|name| unpadded(name, width)) else {
-            return false;
-        };
+    /// Can `written` be the name?
+    fn name(&mut self, written: &'a str, item: &Item) -> bool {
+        let name = unpadded(written, item.width);
         // Of blanks alone nothing tells whether they are a name or stand for none.
-        let known = (!name.is_empty() || at == end).then_some(name);
-        match field {
+        let known = (!name.is_empty() || written.is_empty()).then_some(name);
+        match item.field {
             Field::User => self.fields.user = known,
             Field::Database => self.fields.database = known,
             Field::ApplicationName => {
@@ -391,16 +325,31 @@ impl<'a, 'p> Search<'a, 'p> {
         name::is_name(name)
     }
 
-    /// Takes note that a name can end at the byte `last`, and no later.
-    fn last_end(&mut self, last: usize) -> usize {
-        self.readings.names_end = self.readings.names_end.max(self.start + last);
-        last
+    /// Takes note that a name can end at the byte `last` of `text`, and no later.
+    fn names_end(&mut self, text: &str, last: usize) {
+        let last = self.end - text.len() + last;
+        self.readings.names_end = self.readings.names_end.max(last);
     }
+}
 
-    /// The first place between `from` and `last` where the field before the item `next` can end.
-    fn end(&self, from: usize, last: usize, next: usize) -> Option<End> {
-        end(self.text.as_bytes(), from, last, self.items, next)
-    }
+/// Where `%r` has its next parenthesis, from the byte `from` on.
+fn parenthesis(text: &str, from: usize) -> Option<usize> {
+    let bytes = text.as_bytes().get(from..)?;
+    let ends = |byte: &u8| matches!(byte, b'(' | b' ');
+    let at = from + bytes.iter().position(ends)?;
+    (at <= LONGEST_HOST && text.as_bytes().get(at) == Some(&b'(')).then_some(at)
+}
+
+/// What is looked through for the literal behind a field that ends at the byte `last` or before.
+fn window<'a>(text: &'a str, last: usize, literal: &Literal) -> &'a [u8] {
+    let text = text.as_bytes();
+    text.get(..last + literal.text.len()).unwrap_or(text)
+}
+
+/// The place behind `end` where the literal stands next; without a literal, any place.
+fn next_end(window: &[u8], end: usize, literal: &Literal) -> Option<usize> {
+    let from = end + 1;
+    Some(from + literal.find(window.get(from..)?)?)
 }
 
 const LOCAL: &str = "[local]";

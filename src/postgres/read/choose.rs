@@ -12,44 +12,14 @@ impl<'a> Reader<'a, '_, '_> {
     /// The reading of a record that its message, earlier lines of its backend and the text behind it
     /// leave, and whether it is the only one, or says what all of them share.
     pub(super) fn judge(&self, readings: &Readings<'a>) -> Option<Choice<'a>> {
-        if let Some(line) = readings.only() {
-            return self.judge_only(line);
-        }
         let mut possible = self.possible(readings);
         let first = possible.next()?;
         let mut others: Vec<_> = possible.collect();
         if others.is_empty() {
-            return Some(Choice {
-                judgement: first,
-                is_only: true,
-                doubt: 0,
-                others,
-            });
+            return Some(Choice::only(first));
         }
         others.push(first);
         self.choose(others, readings.names_end)
-    }
-
-    fn judge_only(&self, line: &LogLine<'a>) -> Option<Choice<'a>> {
-        if !line.prefix.fit_together() {
-            return None;
-        }
-        let (end, feeds) = self.message(line.message);
-        let said = message::read(line, self.slice(line.message, end));
-        if !verdict::is_possible(&said, line.severity) {
-            return None;
-        }
-        Some(Choice {
-            judgement: Judgement {
-                line: *line,
-                said,
-                end,
-                feeds,
-            },
-            is_only: true,
-            doubt: 0,
-            others: Vec::new(),
-        })
     }
 
     /// The readings that PostgreSQL can have written.

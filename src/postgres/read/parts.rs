@@ -40,9 +40,9 @@ impl<'a> Reader<'a, '_, '_> {
     }
 
     /// Every reading of the record at `at`, if one begins there.
-    pub(super) fn readings(&self, at: usize) -> Option<Readings<'a>> {
+    pub(super) fn readings(&self, at: usize) -> Readings<'a> {
         let readings = self.prefix.readings(self.text, at, self.widest);
-        if let Some(readings) = &readings {
+        if readings.begins {
             self.look_behind(readings.names_end);
         }
         readings

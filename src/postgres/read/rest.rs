@@ -50,7 +50,11 @@ impl<'a> Reader<'a, '_, '_> {
             _ => {}
         }
         self.look_behind(at);
-        let readings = Rc::new(self.readings(at)?);
+        let readings = self.readings(at);
+        if !readings.begins {
+            return None;
+        }
+        let readings = Rc::new(readings);
         *ahead = Some((at, Rc::clone(&readings)));
         Some(readings)
     }
