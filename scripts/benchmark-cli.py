@@ -10,7 +10,6 @@ while; --first PATH takes a tool that is built already, and so does --tool PATH 
 """
 
 import argparse
-import json
 import os
 import pathlib
 import resource
@@ -20,54 +19,14 @@ import subprocess
 import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from programs import built, first_release, go_rival, run, target_directory
+
 PREFIX = "%t:%r:%u@%d:[%p]:"
-# The last commit of the first release.
-FIRST_RELEASE = "3c848f2"
 # what is measured, the program that may be slower, how many times faster it must be
 FLOORS = [("parse", "first release, parse", 1.5), ("report", "pgBadger", 30)]
 GROWTH = 2.1
 # MB, however long the log is
 MOST_RESIDENT = {"parse": 32, "report": 256, "preview": 256}
-
-
-def run(*command, cwd=ROOT):
-    done = subprocess.run(command, cwd=cwd, text=True, stdout=subprocess.PIPE, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(map(str, command))}: failed\n{done.stdout}")
-    return done.stdout
-
-
-def target_directory():
-    metadata = json.loads(run("cargo", "metadata", "--format-version=1", "--no-deps"))
-    return pathlib.Path(metadata["target_directory"])
-
-
-def built(*arguments, name):
-    """The executable that cargo makes."""
-    lines = run("cargo", *arguments, "--message-format=json").splitlines()
-    messages = [json.loads(line) for line in lines]
-    return next(
-        message["executable"]
-        for message in messages
-        if message["reason"] == "compiler-artifact"
-        and message["target"]["name"] == name
-        and message["executable"]
-    )
-
-
-def first_release(target):
-    source = target / "first-release"
-    if not source.exists():
-        run("git", "clone", "--quiet", ROOT, source)
-    run("git", "checkout", "--quiet", FIRST_RELEASE, cwd=source)
-    run("cargo", "build", "--quiet", "--release", "--target-dir", source / "target", cwd=source)
-    return source / "target/release/aurora-connection-audit"
-
-
-def go_rival(target):
-    run("go", "build", "-o", target / "go-rivals", ".", cwd=ROOT / "benches/go")
-    return target / "go-rivals"
 
 
 def measure(command, output):
@@ -171,7 +130,7 @@ def main():
             sys.exit(f"{tool} is missing: install {package}")
     target = target_directory()
     tool = given.tool or built("build", "--profile", "tool", name="aurora-connection-audit")
-    first = given.first or first_release(target)
+    first = given.first or built("build", "--release", name="aurora-connection-audit", cwd=first_release(target))
     rust = given.rust or built("bench", "--no-run", "--bench", "processes", name="processes")
     work = target / "tmp"
     work.mkdir(exist_ok=True)

@@ -1,21 +1,24 @@
 #!/usr/bin/env python3
-"""Speed beside other ways to do the same: prints the tables of docs/performance.md.
+"""Speed beside other ways to do the same, and beside the first release: prints the tables of
+docs/performance.md.
 
     scripts/benchmark.py
 
-Needs cargo, Go (Debian: golang-go) and valgrind. One run, one table: ratios are between figures of
-this run. Ends with an error when an event of ours is wrong.
+Needs cargo, git, Go (Debian: golang-go) and valgrind. One run, one table: ratios are between figures
+of this run. Ends with an error when an event of ours is wrong.
 """
 
 import json
+import math
 import os
-import pathlib
 import re
 import shutil
 import subprocess
 import sys
+import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from programs import built, first_release, go_rival, run, target_directory
+
 # name, time of ours, time of the rival: how many times is which one faster, the aim
 AIMS = [
     ("parse a line, against Go compiling per call", "line/ours", "go/per-call", 120, 80),
@@ -28,31 +31,8 @@ AIMS = [
 ]
 KINDS = "received authenticated authorized rejected disconnected forged".split()
 ROUNDS = (2, 12)
-
-
-def run(*command, cwd=ROOT):
-    done = subprocess.run(command, cwd=cwd, text=True, stdout=subprocess.PIPE, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(map(str, command))}: failed\n{done.stdout}")
-    return done.stdout
-
-
-def target_directory():
-    metadata = json.loads(run("cargo", "metadata", "--format-version=1", "--no-deps"))
-    return pathlib.Path(metadata["target_directory"])
-
-
-def executable(bench):
-    """The path of a bench that is not to be run by cargo."""
-    lines = run("cargo", "bench", "--no-run", "--message-format=json", "--bench", bench)
-    messages = [json.loads(line) for line in lines.splitlines()]
-    return next(
-        message["executable"]
-        for message in messages
-        if message["reason"] == "compiler-artifact"
-        and message["target"]["name"] == bench
-        and message["executable"]
-    )
+# `bootstrap` is built for size, the tool for speed.
+FOR_SPEED = ("--config", "profile.release.package.aurora-connection-audit.opt-level=3")
 
 
 def criterion(target):
@@ -70,9 +50,7 @@ def criterion(target):
 
 
 def go(target, truth):
-    binary = target / "go-rivals"
-    run("go", "build", "-o", binary, ".", cwd=ROOT / "benches/go")
-    output = run(binary, target / "tmp/corpus.log", target / "tmp/corpus-few.log")
+    output = run(go_rival(target), target / "tmp/corpus.log", target / "tmp/corpus-few.log")
     medians, counts = {}, []
     for line in output.splitlines():
         name, nanoseconds, *found = line.split("\t")
@@ -96,6 +74,44 @@ def instructions(binary, what):
             sys.exit(f"callgrind: {done.stderr}")
         totals.append(int(found[1]))
     return (totals[1] - totals[0]) / (ROUNDS[1] - ROUNDS[0]) / 1000
+
+
+def kept(binary, target, name):
+    """A copy, which the next build leaves alone."""
+    return shutil.copy(binary, target / "tmp" / name)
+
+
+def print_releases(target):
+    """The parser alone, of both releases in turn."""
+    bench = ("bench", "--no-run", "--bench", "instructions")
+    first = built(*bench, name="instructions", cwd=first_release(target))
+    releases = {
+        "first release": kept(first, target, "first"),
+        "now, as `bootstrap` is built": kept(built(*bench, name="instructions"), target, "for-size"),
+        "now, with `opt-level = 3`": kept(built(*bench, *FOR_SPEED, name="instructions"), target, "for-speed"),
+    }
+    fastest = dict.fromkeys(releases, math.inf)
+    for _ in range(7):
+        for name, binary in releases.items():
+            fastest[name] = min(fastest[name], time_of_a_line(binary, "parse"))
+    print("\n| text to events | instructions a line | | a line | |\n|---|---|---|---|---|")
+    counted = {name: instructions(binary, "parse") for name, binary in releases.items()}
+    for name in releases:
+        more = counted[name] / counted["first release"]
+        longer = fastest[name] / fastest["first release"]
+        print(f"| {name} | {counted[name]:.0f} | {more:.2f}x | {duration(fastest[name])} | {longer:.2f}x |")
+    payload = instructions(releases["now, as `bootstrap` is built"], "payload")
+    print(f"\nPayload to events: {payload:.0f} instructions a line")
+
+
+def time_of_a_line(binary, what):
+    """Nanoseconds, without what the start takes."""
+    taken = []
+    for rounds in (100, 2100):
+        start = time.perf_counter_ns()
+        run(binary, what, str(rounds))
+        taken.append(time.perf_counter_ns() - start)
+    return (taken[1] - taken[0]) / 2000 / 1000
 
 
 def duration(nanoseconds):
@@ -122,7 +138,7 @@ def print_scale(medians):
 
 
 def main():
-    for tool, package in (("cargo", "rustup"), ("go", "golang-go"), ("valgrind", "valgrind")):
+    for tool, package in (("cargo", "rustup"), ("git", "git"), ("go", "golang-go"), ("valgrind", "valgrind")):
         if not shutil.which(tool):
             sys.exit(f"{tool} is missing: install {package}")
     target = target_directory()
@@ -136,10 +152,7 @@ def main():
     for row in counts + go_counts:
         print(f"| {' | '.join(row)} |")
     print_scale(medians)
-    binary = executable("instructions")
-    print("\n| instructions | a line |\n|---|---|")
-    for name, what in (("text to events", "parse"), ("payload to events", "payload")):
-        print(f"| {name} | {instructions(binary, what):.0f} |")
+    print_releases(target)
 
 
 if __name__ == "__main__":
