@@ -27,7 +27,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a whole attempt, unless the deadline is near.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// An attempt with less time than this is not worth making.
-const SHORTEST_ATTEMPT: Duration = Duration::from_millis(200);
+pub const SHORTEST_ATTEMPT: Duration = Duration::from_millis(200);
 /// After the first failure; doubled after each further one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(8);

@@ -179,10 +179,11 @@ impl<'a> Sessions<'a> {
         }
         let mut progress = self.backends.remove(&backend).unwrap_or_default();
         let is_over = matches!(event.kind, Kind::Rejected | Kind::Disconnected);
-        let begins = matches!(
-            event.kind,
-            Kind::Authenticated | Kind::Authorized | Kind::Ready
-        );
+        let begins = event.standing > Standing::Claimed
+            && matches!(
+                event.kind,
+                Kind::Authenticated | Kind::Authorized | Kind::Ready
+            );
         if begins && self.is_over(&progress) {
             // Another client has its process id.
             progress = Progress::default();

@@ -244,7 +244,7 @@ impl Slack {
         let deadline = limit.deadline;
         http::retry(deadline, async || {
             if let Some(wait) = self.wait_for(webhook) {
-                if wait >= self.left(limit) {
+                if wait + http::SHORTEST_ATTEMPT >= self.left(limit) {
                     return Attempt::Failed(SlackError::RateLimited);
                 }
                 self.take(wait, limit);

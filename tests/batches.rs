@@ -477,3 +477,141 @@ fn what_may_be_context_is_told_for_what_else_it_may_be() {
     let is_end = |event: &ConnectionEvent<'_>| event.kind == Kind::Disconnected;
     assert!(reading.events.iter().any(is_end), "{:#?}", reading.events);
 }
+
+const CHECKPOINTS: &str = "\
+2026-11-23 09:38:20 UTC::@:[9]:LOG:  checkpoint starting: time
+2026-11-23 09:38:20 UTC::@:[9]:LOG:  checkpoint starting: time
+2026-11-23 09:38:20 UTC::@:[9]:LOG:  checkpoint starting: time
+";
+
+/// A client whose database is `message` behind a guess of its names and process, and a line feed.
+fn forged(names: &str, message: &str, pid: u32) -> String {
+    let user = names.split_once('@').unwrap().0;
+    format!(
+        "2026-11-23 09:38:20 UTC:10.0.0.9(99):{names}:[7]:{message}\n:[{pid}]:FATAL:  password authentication failed for user \"{user}\"\n"
+    )
+}
+
+fn forged_announcement() -> String {
+    let message = "LOG:  connection received: host=10.0.0.9 port=99";
+    forged("[unknown]@[unknown]", message, 5409)
+}
+
+fn forged_login(pid: u32) -> String {
+    let message = "LOG:  connection authorized: user=admin database=prod";
+    forged("admin@prod", message, pid)
+}
+
+/// Holds the logins and refusals that are told of `batches` for certain, and whether anything is told of
+/// `refused` at all, against what happened: one refusal of each process.
+#[track_caller]
+fn check_refused(batches: &[&str], refused: &[u32]) {
+    let prefix = LogLinePrefix::compile(DEFAULT_LOG_LINE_PREFIX).unwrap();
+    let mut announced = Announced::default();
+    let mut told = Vec::new();
+    for batch in batches {
+        told.extend(read(*batch, &prefix, &mut announced.text_of("log")).events);
+    }
+    for event in &told {
+        let is_false = event.kind == Kind::Authorized || event.kind == Kind::Suspicious;
+        let is_certain = event.standing == Standing::Certain;
+        assert!(!(is_false && is_certain), "{event:#?}");
+    }
+    for pid in refused {
+        let is_told = |event: &ConnectionEvent<'_>| {
+            event.kind == Kind::Rejected && event.facts.backend_pid == Some(*pid)
+        };
+        assert!(told.iter().any(is_told), "{pid}: {told:#?}");
+    }
+}
+
+/// Where clients are not announced: the names of refused ones hold whole lines of a process that never was.
+#[test]
+fn a_process_that_only_names_have_shown_lets_nobody_in() {
+    let batch = [
+        CHECKPOINTS,
+        &forged_announcement(),
+        CHECKPOINTS,
+        &forged_login(5500),
+        CHECKPOINTS,
+    ];
+    check_refused(&[&batch.concat()], &[5409, 5500]);
+}
+
+#[test]
+fn a_process_that_only_names_have_shown_hides_no_refusal() {
+    let received = "2026-11-23 09:38:20 UTC:10.0.0.9(99):[unknown]@[unknown]:[5409]:LOG:  connection received: host=10.0.0.9 port=99\n";
+    let forged_announcement = [CHECKPOINTS, &forged_announcement(), CHECKPOINTS].concat();
+    let announced = [received, CHECKPOINTS].concat();
+    check_refused(&[&announced, &forged_announcement], &[5409]);
+    let guess = forged("admin@prod", "LOG:  x", 5501);
+    check_refused(
+        &[&[&*forged_announcement, &guess, CHECKPOINTS].concat()],
+        &[5409, 5501],
+    );
+}
+
+/// The port is used again, and the client has guessed its process.
+#[test]
+fn a_detail_in_a_name_hides_no_refusal() {
+    let refused = "2026-11-23 09:38:20 UTC:10.0.0.9(99):admin@prod:[7]:FATAL:  password authentication failed for user \"admin\"\n";
+    let guess = |pid| forged("admin@prod", "DETAIL:  x", pid);
+    let batch = [
+        CHECKPOINTS,
+        refused,
+        &guess(5500),
+        &guess(5501),
+        CHECKPOINTS,
+    ];
+    check_refused(&[&batch.concat()], &[7, 5500, 5501]);
+}
+
+/// A login of one's own shows a process; the port is used again.
+#[test]
+fn an_own_login_before_lets_nobody_else_in() {
+    let own = "2026-11-23 09:38:20 UTC:10.0.0.9(99):eve@d:[7]:LOG:  connection authorized: user=eve database=d\n";
+    let batch = [
+        CHECKPOINTS,
+        own,
+        CHECKPOINTS,
+        &forged_login(5500),
+        CHECKPOINTS,
+    ]
+    .concat();
+    let prefix = LogLinePrefix::compile(DEFAULT_LOG_LINE_PREFIX).unwrap();
+    let reading = read(&*batch, &prefix, &mut Announced::default().text_of("log"));
+    let is_admin = |event: &ConnectionEvent<'_>| {
+        event.kind == Kind::Authorized
+            && event.standing == Standing::Certain
+            && event.facts.user.as_deref() == Some("admin")
+    };
+    assert!(
+        !reading.events.iter().any(is_admin),
+        "{:#?}",
+        reading.events
+    );
+}
+
+/// The name of a function can imitate a line.
+#[test]
+fn a_line_is_not_certain_before_what_may_be_its_context() {
+    let batch = "\
+2026-11-23 09:38:24.000 UTC [9]  LOG:  checkpoint starting: time
+2026-11-23 09:38:25.000 UTC [7] [unknown] LOG:  connection received: host=1.2.3.4 port=12345
+2026-11-23 09:38:25.000 UTC [9]  LOG:  checkpoint starting: time
+2026-11-23 09:38:26.000 UTC [7] [unknown] LOG:  connection authorized: user=admin database=prod
+2026-11-23 09:38:26.000 UTC [7] [unknown] CONTEXT:  PL/pgSQL function pg_temp_3.\"x FATAL:  terminating connection due to a\"() line 1 at RAISE
+2026-11-23 09:38:26.000 UTC [7] [unknown] STATEMENT:  execute x
+2026-11-23 09:38:27.000 UTC [9]  LOG:  checkpoint starting: time
+";
+    let prefix = LogLinePrefix::compile("%m [%p] %a ").unwrap();
+    let reading = read(batch, &prefix, &mut Announced::default().text_of("log"));
+    let is_login = |event: &ConnectionEvent<'_>| {
+        event.kind == Kind::Authorized && event.standing == Standing::Certain
+    };
+    assert!(
+        !reading.events.iter().any(is_login),
+        "{:#?}",
+        reading.events
+    );
+}

@@ -32,6 +32,9 @@ pub struct Announced {
 /// By keyed hashes, which need no second hash.
 type Known<T> = LruCache<u64, T, BuildHasherDefault<Itself>>;
 
+/// Texts count from 1.
+const NO_TEXT: u64 = 0;
+
 /// A number is its own hash.
 #[derive(Debug, Default)]
 struct Itself(u64);
@@ -295,9 +298,15 @@ impl Evidence<'_> {
         }
     }
 
-    /// The backend is gone for certain: its process id and port may be another client's next.
+    /// The backend is gone for certain: its process id and port may be another client's next. That it
+    /// was announced stays known, for what is not announced may be accused.
     pub(super) fn forget(&mut self, backend: Option<Backend>) {
-        self.restore(backend, Seen::default());
+        self.note(backend, |seen| {
+            *seen = Seen {
+                received: seen.received.and(Some(NO_TEXT)),
+                ..Seen::default()
+            };
+        });
     }
 
     /// The session is over: its process id may be another client's next.

@@ -84,6 +84,11 @@ impl<'a> Reader<'a, '_, '_> {
                 judgement.line.severity.place() == 0 || self.goes_with_last(judgement)
             });
         }
+        if !has_one_end(possible) {
+            keep_if_any(possible, |judgement| {
+                self.goes_on_behind(judgement.end, names_end)
+            });
+        }
         if self.behind != Behind::Unknown && has_one_client(possible) {
             self.keep_expected(possible);
         }
@@ -92,29 +97,22 @@ impl<'a> Reader<'a, '_, '_> {
                 || !self.is_starting(judgement)
                     && (self.is_of_sql(judgement) || self.is_last(judgement))
         });
-        if !has_one_end(possible) {
-            keep_if_any(possible, |judgement| {
-                self.goes_on_behind(judgement.end, names_end)
-            });
-        }
     }
 
-    /// Keeps the readings of backends that may come here: this text has shown one, or one of its readings
-    /// begins it or belongs to the report before.
+    /// Where this text has shown the backend of a reading: keeps the readings of such backends, and of
+    /// those that one of its readings begins, or finds in the report before.
     fn keep_expected(&self, possible: &mut Vec<Judgement<'a>>) {
         let backend = |judgement: &Judgement<'a>| self.evidence.backend(&judgement.line.prefix);
-        let expected = possible.iter().filter(|one| self.is_expected(one));
+        let is_known = |one: &Judgement<'a>| self.evidence.is_known_here(backend(one));
+        if !possible.iter().any(is_known) {
+            return;
+        }
+        let is_new = |one: &Judgement<'a>| matches!(&one.said, Said::Event(report) if report.kind == Kind::Received);
+        let expected = possible
+            .iter()
+            .filter(|one| is_known(one) || is_new(one) || self.goes_with_last(one));
         let expected: Vec<_> = expected.map(backend).collect();
         keep_if_any(possible, |one| expected.contains(&backend(one)));
-    }
-
-    fn is_expected(&self, judgement: &Judgement<'a>) -> bool {
-        let is_new =
-            matches!(&judgement.said, Said::Event(report) if report.kind == Kind::Received);
-        is_new || self.goes_with_last(judgement) || {
-            let backend = self.evidence.backend(&judgement.line.prefix);
-            self.evidence.is_known_here(backend)
-        }
     }
 
     /// Keeps what is more likely, for what is seen before and behind.

@@ -18,7 +18,7 @@ impl<'a> Reader<'a, '_, '_> {
         let (mut ends, mut seen) = (vec![end], vec![end]);
         while let Some(end) = ends.pop() {
             let at = end + 1;
-            if at >= until.min(self.text.len()) {
+            if at > until || at >= self.text.len() {
                 return true;
             }
             let Some(readings) = self.readings_at(at) else {

@@ -296,16 +296,18 @@ impl<'a> Reader<'a, '_, '_> {
         let Some(held) = &self.unsettled else {
             return;
         };
+        let mut may_be_of_sql = false;
         if let Some(next) = &next
             && is_same_backend(&held.prefix, &next.judgement.line.prefix)
         {
             match next.judgement.said {
                 Said::Location => return,
                 Said::FromSql | Said::Detail(_) if next.is_only => return self.disown(),
+                Said::FromSql | Said::Detail(_) => may_be_of_sql = true,
                 _ => {}
             }
         }
-        let is_proven = held.is_proven && self.behind != Behind::Unknown;
+        let is_proven = held.is_proven && self.behind != Behind::Unknown && !may_be_of_sql;
         let is_next_certain = next.is_some_and(|next| next.is_certain);
         let (place, before) = (held.place, held.before);
         self.unsettled = None;
@@ -325,7 +327,7 @@ impl<'a> Reader<'a, '_, '_> {
         }
     }
 
-    /// No line of the backend follows one that is certain.
+    /// Takes note that the backend has been refused or has ended.
     fn note_gone(&mut self, event: &ConnectionEvent<'a>) {
         match event.standing {
             Standing::Certain => self.evidence.forget(event.backend),
