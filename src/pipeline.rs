@@ -17,6 +17,7 @@ use crate::delivered::Key;
 use crate::entry::Entry;
 use crate::error::Error;
 use crate::history::table::{History, Turn};
+use crate::http;
 use crate::memory::Memory;
 use crate::sessions::Outcome;
 use crate::slack::message::{self, Batch, Notice, Told};
@@ -301,8 +302,9 @@ async fn post(
         let now = Instant::now();
         let share =
             limit.deadline.saturating_duration_since(now) / u32::try_from(left).unwrap_or(1);
+        let share = share.max(2 * http::SHORTEST_ATTEMPT);
         let limit = Limit {
-            deadline: now + share,
+            deadline: limit.deadline.min(now + share),
             ..limit
         };
         let posted = app.slack.post(&message.channel, &message.payload, limit);

@@ -615,3 +615,23 @@ fn a_line_is_not_certain_before_what_may_be_its_context() {
         reading.events
     );
 }
+
+/// What is known of it does not tell whether it is in.
+#[test]
+fn where_no_login_is_told_a_session_can_forge_its_own() {
+    let batch = "\
+2026-11-23 09:38:25.000 UTC [7] LOG:  connection received: host=1.2.3.4 port=12345
+2026-11-23 09:38:25.000 UTC [9] LOG:  checkpoint starting: time
+2026-11-23 09:38:26.000 UTC [7] LOG:  connection authorized: user=admin database=prod
+";
+    let context =
+        "2026-11-23 09:38:26.000 UTC [7] CONTEXT:  PL/pgSQL function x() line 1 at RAISE\n";
+    let received = (Kind::Received, None, Standing::Certain);
+    let told = |kind, standing| [received, (kind, Some("admin"), standing)];
+    let forged = told(Kind::Authorized, Standing::Certain);
+    check_behind("%m [%p] ", &[batch, context], &forged);
+    let whole = [batch, context].concat();
+    let prefix = LogLinePrefix::compile("%m [%p] ").unwrap();
+    let reading = read(&*whole, &prefix, &mut Announced::default().text_of("log"));
+    assert_eq!(reading.events.last().unwrap().kind, Kind::Suspicious);
+}
