@@ -26,7 +26,7 @@ const MAX_BODY: u64 = 512 << 10;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a whole attempt, unless the deadline is near.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-/// An attempt with less time than this is not worth making.
+/// Another attempt with less time than this is not worth making.
 pub const SHORTEST_ATTEMPT: Duration = Duration::from_millis(200);
 /// After the first failure; doubled after each further one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
@@ -132,7 +132,7 @@ pub fn certificate_authorities() -> String {
     pem
 }
 
-/// One attempt, no longer than the deadline leaves; none when it leaves less than 200 ms.
+/// One attempt, no longer than the deadline leaves; none when it leaves nothing.
 ///
 /// # Errors
 /// When there is no whole answer in time.
@@ -142,7 +142,10 @@ pub async fn send(
     body: Vec<u8>,
     deadline: Instant,
 ) -> Result<Answer, SendError> {
-    let limit = attempt_timeout(deadline).ok_or(SendError::TooLate)?;
+    let limit = attempt_timeout(deadline);
+    if limit.is_zero() {
+        return Err(SendError::TooLate);
+    }
     let request = request
         .timeout(limit)
         .body(body)
@@ -153,10 +156,9 @@ pub async fn send(
 }
 
 /// Half of what the deadline leaves, so that a stalled connection leaves time for another attempt.
-fn attempt_timeout(deadline: Instant) -> Option<Duration> {
+fn attempt_timeout(deadline: Instant) -> Duration {
     let left = deadline.saturating_duration_since(Instant::now());
-    let limit = (left / 2).clamp(SHORTEST_ATTEMPT, ATTEMPT_TIMEOUT);
-    (left >= SHORTEST_ATTEMPT).then_some(limit)
+    ATTEMPT_TIMEOUT.min((left / 2).max(SHORTEST_ATTEMPT).min(left))
 }
 
 async fn exchange(client: &HttpClient, request: Request<Vec<u8>>) -> Result<Answer, SendError> {

@@ -244,11 +244,14 @@ impl Slack {
         let deadline = limit.deadline;
         http::retry(deadline, async || {
             if let Some(wait) = self.wait_for(webhook) {
-                if wait + http::SHORTEST_ATTEMPT >= self.left(limit) {
+                if wait >= self.left(limit) || is_too_late(Instant::now() + wait, deadline) {
                     return Attempt::Failed(SlackError::RateLimited);
                 }
                 self.take(wait, limit);
                 tokio::time::sleep(wait).await;
+            }
+            if is_too_late(Instant::now(), deadline) {
+                return Attempt::Failed(SlackError::Unreachable(SendError::TooLate));
             }
             self.pause(webhook, BETWEEN_POSTS);
             let request =
@@ -300,6 +303,11 @@ impl Slack {
             self.patience.borrow_mut().take(wait, Instant::now());
         }
     }
+}
+
+/// What is posted with no time for an answer may arrive, and would be posted again.
+fn is_too_late(at: Instant, deadline: Instant) -> bool {
+    deadline.saturating_duration_since(at) < http::SHORTEST_ATTEMPT
 }
 
 struct Webhook {
