@@ -208,7 +208,7 @@ impl Stage {
             let entries = window.entries.into_iter();
             let told = entries.map(|(_, entry)| entry.connection);
             // The one who comes behind the attack.
-            reading.told.extend(told.filter(|one| !is_mark(one)));
+            reading.told.extend(told.filter(|one| !is_of_stage(one)));
             reading.unparsed += window
                 .clusters
                 .values()
@@ -228,9 +228,10 @@ fn lines(log: &str) -> Vec<&str> {
         .collect()
 }
 
-fn is_mark(connection: &Connection<'_>) -> bool {
+/// What the stage itself did: a session of `psql` can end behind the mark that follows it.
+fn is_of_stage(connection: &Connection<'_>) -> bool {
     let user = connection.facts.user.as_deref();
-    user.is_some_and(|user| user.starts_with("end_of_"))
+    user.is_some_and(|user| user == "postgres" || user.starts_with("end_of_"))
 }
 
 /// By prefix and by line, behind a filter and not, in batches of all sizes, in several processes.
