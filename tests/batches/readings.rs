@@ -104,7 +104,7 @@ fn who_was_refused_obscures_no_client_that_follows() {
         event.standing == Standing::Certain
             && event.facts.database.as_deref() == Some("c e=7] : 4259")
     };
-    assert!(!events.iter().any(is_cut), "{:#?}", events);
+    assert!(!events.iter().any(is_cut), "{events:#?}");
 }
 
 /// Two clients had the process id, and the line that announces the second is in doubt.
@@ -145,7 +145,7 @@ fn an_authentication_hides_no_refusal_that_its_line_can_end() {
     let is_refusal = |event: &ConnectionEvent<'_>| {
         event.kind == Kind::Rejected && event.facts.backend_pid == Some(4243)
     };
-    assert!(events.iter().any(is_refusal), "{:#?}", events);
+    assert!(events.iter().any(is_refusal), "{events:#?}");
 }
 
 /// The line behind a login may be the DETAIL of its backend, or another's login.
@@ -158,7 +158,7 @@ fn a_line_that_has_another_reading_accuses_nobody() {
 ";
     let events = told("%t/%d=%p,db=", batch);
     let is_accused = |event: &ConnectionEvent<'_>| event.kind == Kind::Suspicious;
-    assert!(!events.iter().any(is_accused), "{:#?}", events);
+    assert!(!events.iter().any(is_accused), "{events:#?}");
 }
 
 /// The first line may be the rest of a record, and is then shorter than the record that it begins.
@@ -167,7 +167,7 @@ fn a_login_hides_no_refusal_that_its_first_line_can_end() {
     let batch = "1795424401.842] a FATAL:  sorry, too many clients already\n1795424400.043] d user=98 [3: a=b LOG:  replication connection authorized: user=a=b application_name=psql\n";
     let events = told("%n] %q%d user=%q%p [%q%l: %u ", batch);
     let is_refusal = |event: &ConnectionEvent<'_>| event.kind == Kind::Rejected;
-    assert!(events.iter().any(is_refusal), "{:#?}", events);
+    assert!(events.iter().any(is_refusal), "{events:#?}");
 }
 
 /// An application name can imitate a CONTEXT line.
@@ -179,7 +179,7 @@ fn what_may_be_context_is_told_for_what_else_it_may_be() {
 ";
     let events = told("%m:%r:%u@%d:[%p]:%l:%e:%s:%v:%x:%c:%q%a", batch);
     let is_end = |event: &ConnectionEvent<'_>| event.kind == Kind::Disconnected;
-    assert!(events.iter().any(is_end), "{:#?}", events);
+    assert!(events.iter().any(is_end), "{events:#?}");
 }
 
 const CHECKPOINTS: &str = "\
@@ -288,7 +288,7 @@ fn an_own_login_before_lets_nobody_else_in() {
             && event.standing == Standing::Certain
             && event.facts.user.as_deref() == Some("admin")
     };
-    assert!(!events.iter().any(is_admin), "{:#?}", events);
+    assert!(!events.iter().any(is_admin), "{events:#?}");
 }
 
 /// The name of a function can imitate a line.
@@ -307,5 +307,5 @@ fn a_line_is_not_certain_before_what_may_be_its_context() {
     let is_login = |event: &ConnectionEvent<'_>| {
         event.kind == Kind::Authorized && event.standing == Standing::Certain
     };
-    assert!(!events.iter().any(is_login), "{:#?}", events);
+    assert!(!events.iter().any(is_login), "{events:#?}");
 }
