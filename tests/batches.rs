@@ -301,3 +301,36 @@ fn where_no_login_is_told_a_session_can_forge_its_own() {
     let reading = read(&*whole, &prefix, &mut Announced::default().text_of("log"));
     assert_eq!(reading.events.last().unwrap().kind, Kind::Suspicious);
 }
+
+/// That a client was announced stays known when it was refused, as far as is known.
+#[test]
+fn who_was_announced_and_is_gone_is_not_accused_behind_a_forged_line() {
+    let line = |time: &str, message: &str| {
+        format!("2026-11-23 {time} UTC:10.0.0.9(4000):bob@d:[9]:{message}\n")
+    };
+    let fatal = line("09:38:24", "FATAL:  out of memory");
+    // The clock has gone back.
+    let ended = line(
+        "09:36:00",
+        "LOG:  disconnection: session time: 0:00:20.000 user=bob database=d host=10.0.0.9 port=4000",
+    );
+    let batch = [
+        EVE_RECEIVED,
+        BEHIND,
+        &fatal,
+        BEHIND,
+        FORGED,
+        &ended,
+        BEHIND,
+        BEHIND,
+    ];
+    check(
+        &[&batch.concat()],
+        &[
+            (Kind::Received, None, Standing::Certain),
+            (Kind::Rejected, Some("bob"), Standing::Certain),
+            (Kind::Suspicious, Some("eve"), Standing::Certain),
+            (Kind::Disconnected, Some("bob"), Standing::Certain),
+        ],
+    );
+}
