@@ -334,3 +334,35 @@ fn who_was_announced_and_is_gone_is_not_accused_behind_a_forged_line() {
         ],
     );
 }
+
+/// Only what is more than a claim shows that another client has a process id.
+#[test]
+fn a_claimed_line_between_a_fatal_and_its_end_leaves_the_login() {
+    let line =
+        |message: &str| format!("2026-11-23 09:38:24 UTC:10.0.0.9(4000):bob@d:[9]:{message}\n");
+    let batch = [
+        line("LOG:  connection authorized: user=bob database=d"),
+        line("FATAL:  out of memory"),
+        line("LOG:  connection authenticated: identity=\"bob\" method=md5 (/pg_hba.conf:1)"),
+        line("LOG:  disconnection: session time: 0:00:20.000 user=bob database=d host=10.0.0.9 port=4000"),
+        BEHIND.repeat(2),
+    ]
+    .concat();
+    let prefix = LogLinePrefix::compile(DEFAULT_LOG_LINE_PREFIX).unwrap();
+    let mut announced = Announced::default();
+    let mut events = read(&*batch, &prefix, &mut announced.text_of("log")).events;
+    for event in &mut events {
+        if event.kind == Kind::Authenticated {
+            event.standing = Standing::Claimed;
+        }
+    }
+    let outcomes: Vec<_> = sessions::join(events)
+        .iter()
+        .map(|connection| connection.outcome)
+        .collect();
+    let expected = [
+        sessions::Outcome::Authorized,
+        sessions::Outcome::Disconnected,
+    ];
+    assert_eq!(outcomes, expected);
+}
